@@ -1,0 +1,298 @@
+"""What both kinds share: names, roles, grants, conditions. Frozen values; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, ClassVar, Final, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from tenantry_crds.rules import RULES_KEY, Rule, Unique, matching
+from tenantry_crds.units import Duration, Quantity, format_duration, parse_duration
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "MAX_NAME",
+    "NAMESPACE_PREFIX",
+    "NAME_RULES",
+    "RESERVED_NAMES",
+    "SUPPORTED_MLFLOW_VERSIONS",
+    "VERSION",
+    "Access",
+    "Annotation",
+    "Condition",
+    "ConditionStatus",
+    "ConditionType",
+    "DeletionPolicy",
+    "DisplayName",
+    "Duration",
+    "Effect",
+    "Grant",
+    "Group",
+    "Hibernation",
+    "Metadata",
+    "Name",
+    "Phase",
+    "Policy",
+    "PolicyMode",
+    "Quantity",
+    "Role",
+    "ServiceAccount",
+    "Status",
+    "User",
+    "Value",
+    "format_duration",
+    "parse_duration",
+]
+
+GROUP: Final = "tenantry.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = "tenantry.dev/v1alpha1"
+
+# A workspace's projects live in the namespace of this prefix and the workspace's name.
+NAMESPACE_PREFIX: Final = "ws-"
+# Kubernetes' names end at 63; the rest is for what we put around a name.
+MAX_NAME: Final = 40
+# Words that mean something beside a name in our addresses, tables and logs.
+RESERVED_NAMES: Final = ("all", "installation", "system", "tenantry")
+
+# Each has its own generated route table; the last is the default.
+SUPPORTED_MLFLOW_VERSIONS: Final = ("3.17.2",)
+
+
+class Annotation(StrEnum):
+    """What an operator of the platform may put on a CR; the value is `true`, or for `reconcile` any new text."""
+
+    # Refuse every request and stop the backend; the data stays.
+    FENCE = f"{GROUP}/fence"
+    # Stop the backend now; the next request wakes it.
+    HIBERNATE = f"{GROUP}/hibernate"
+    # Leave everything as it is until the annotation is gone.
+    PAUSE = f"{GROUP}/pause"
+    # Look at everything again, now.
+    RECONCILE = f"{GROUP}/reconcile"
+
+
+class Role(StrEnum):
+    """What a grant gives. `docs/roles.md` says what each may do. Alphabetical."""
+
+    ADMIN = "admin"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
+    CONTRIBUTOR = "contributor"
+    METADATA_VIEWER = "metadata-viewer"
+    PROMOTER = "promoter"
+    VIEWER = "viewer"
+
+
+class Effect(StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class DeletionPolicy(StrEnum):
+    ARCHIVE = "Archive"
+    DELETE = "Delete"
+    RETAIN = "Retain"
+
+
+class PolicyMode(StrEnum):
+    ENFORCE = "enforce"
+    OFF = "off"
+    WARN = "warn"
+
+
+class ConditionType(StrEnum):
+    """`Ready` is the AND of the others; each of those is the answer of a real probe. Alphabetical."""
+
+    ACCESS_PUBLISHED = "AccessPublished"
+    BACKEND_AVAILABLE = "BackendAvailable"
+    DATABASE_READY = "DatabaseReady"
+    ISOLATION_READY = "IsolationReady"
+    READY = "Ready"
+    STORAGE_READY = "StorageReady"
+
+
+class ConditionStatus(StrEnum):
+    FALSE = "False"
+    TRUE = "True"
+    UNKNOWN = "Unknown"
+
+
+class Phase(StrEnum):
+    """One word for a table. The conditions say why. Alphabetical."""
+
+    FAILED = "Failed"
+    FENCED = "Fenced"
+    HIBERNATED = "Hibernated"
+    PAUSED = "Paused"
+    PENDING = "Pending"
+    READY = "Ready"
+    TERMINATING = "Terminating"
+
+
+class Value(BaseModel):
+    """A part of a manifest: frozen, camelCase outside, no field that we do not know."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+    # Rules that need more than one field.
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> Self:
+        for rule in self.rules:
+            rule.check(self)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        written = handler.resolve_ref_schema(handler(schema))
+        if cls.rules:
+            written[RULES_KEY] = [rule.as_cel() for rule in cls.rules]
+        return written
+
+
+NAME_RULES: Final = (
+    Rule(
+        f"must be at most {MAX_NAME} characters, so that names made from it fit into 63: choose a shorter one",
+        f"size(self) <= {MAX_NAME}",
+        lambda name: len(name) <= MAX_NAME,
+    ),
+    matching(
+        "[a-z]([-a-z0-9]*[a-z0-9])?",
+        "must be lower-case letters, digits and hyphens, start with a letter and end with a letter or digit",
+    ),
+    Rule(
+        f"must not be one of {', '.join(RESERVED_NAMES)}, which are reserved: choose another",
+        f"!(self in {list(RESERVED_NAMES)})",
+        lambda name: name not in RESERVED_NAMES,
+    ),
+)
+
+Name = Annotated[str, *NAME_RULES]
+DisplayName = Annotated[str, Field(max_length=100)]
+_Namespace = Annotated[
+    str,
+    Field(max_length=63),
+    matching("[a-z0-9]([-a-z0-9]*[a-z0-9])?", "must be lower-case letters, digits and hyphens"),
+]
+User = Annotated[
+    str,
+    Field(min_length=1, max_length=254),
+    Rule(
+        "must be in lower case and without spaces, because addresses are compared exactly",
+        "self.matches('^[^A-Z\\\\s]+$')",
+        lambda user: user == user.lower() and not any(letter.isspace() for letter in user),
+    ),
+]
+Group = Annotated[str, Field(min_length=1, max_length=254)]
+TagName = Annotated[str, Field(min_length=1, max_length=250)]
+
+
+class Metadata(BaseModel):
+    """What we read of Kubernetes' own metadata; the rest of it is Kubernetes' business and is ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+    name: Name
+    namespace: str | None = None
+    annotations: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
+    generation: int = 1
+
+    def annotated(self, annotation: Annotation) -> bool:
+        """Say whether the annotation stands here with the value `true`."""
+        return self.annotations.get(annotation) == "true"
+
+
+class ServiceAccount(Value):
+    """A Kubernetes service account, of any namespace of the cluster."""
+
+    namespace: _Namespace
+    """Namespace of the service account."""
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the service account."""
+
+
+class Grant(Value):
+    """One role for some people and machines. A deny, and an expiry that has passed, beat every grant."""
+
+    rules = (
+        Rule(
+            "must name somebody: list at least one of users, groups, serviceAccounts",
+            "(has(self.users) && size(self.users) > 0) || (has(self.groups) && size(self.groups) > 0)"
+            " || (has(self.serviceAccounts) && size(self.serviceAccounts) > 0)",
+            lambda grant: bool(grant.users or grant.groups or grant.service_accounts),
+        ),
+    )
+
+    role: Role
+    """What is given: see docs/roles.md for what each role may do."""
+    users: Annotated[tuple[User, ...], Unique(), Field(max_length=200)] = ()
+    """People, by the e-mail address that the identity provider vouches for, in lower case."""
+    groups: Annotated[tuple[Group, ...], Unique(), Field(max_length=200)] = ()
+    """Groups, as the identity provider names them."""
+    service_accounts: Annotated[tuple[ServiceAccount, ...], Unique("namespace", "name"), Field(max_length=200)] = ()
+    """Kubernetes service accounts."""
+    expires: AwareDatetime | None = None
+    """When the grant ends, as an RFC 3339 time with a zone. Without it the grant holds until it is removed."""
+    effect: Effect = Effect.ALLOW
+    """`deny` takes the role's permissions away from whoever is named, whatever other grants say."""
+
+
+Access = Annotated[tuple[Grant, ...], Field(max_length=500)]
+
+
+class Hibernation(Value):
+    """When a backend that nobody uses is stopped. The next request starts it again."""
+
+    after: Duration | None = None
+    """How long a backend may be idle, like 10m or 2h. The project's own value beats the workspace's, which beats the
+    operator's."""
+
+
+class Policy(Value):
+    """What every run must carry."""
+
+    required_tags: Annotated[tuple[TagName, ...], Unique(), Field(max_length=50)] = ()
+    """Tags that every run must have."""
+    mode: PolicyMode = PolicyMode.WARN
+    """`warn` reports what is missing, `enforce` refuses it, `off` does neither."""
+
+
+class Condition(Value):
+    """One fact about an object, as Kubernetes' own kinds state theirs."""
+
+    type: ConditionType
+    """What the fact is about."""
+    status: ConditionStatus
+    """Whether it holds."""
+    reason: Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Z][A-Za-z0-9]*$")]
+    """Why, in one word for programs."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    """Why, and what to do next, for people. Holds no secret and no time."""
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """The generation of the manifest that this was found out about."""
+    last_transition_time: datetime | None = None
+    """When the status last changed."""
+
+
+class Status(Value):
+    """What the operator found out; it alone writes here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    phase: Phase = Phase.PENDING
+    """One word for a table; the conditions say why."""
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """The generation of the manifest that this status belongs to."""
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=20)] = ()
+    """`Ready`, and the conditions that it is the AND of."""

@@ -1,0 +1,190 @@
+"""The kind `Project`: one isolated tracking backend in a workspace."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StrictBool, StrictInt
+
+from tenantry_crds.meta import (
+    API_VERSION,
+    NAME_RULES,
+    NAMESPACE_PREFIX,
+    SUPPORTED_MLFLOW_VERSIONS,
+    Access,
+    DeletionPolicy,
+    DisplayName,
+    Hibernation,
+    Metadata,
+    Policy,
+    Quantity,
+    Status,
+    Value,
+)
+from tenantry_crds.rules import Rule, Unique, matching
+from tenantry_crds.workspace import Workspace
+
+__all__ = [
+    "Gate",
+    "Isolation",
+    "Project",
+    "ProjectQuota",
+    "ProjectSpec",
+    "ProjectStatus",
+    "Promotion",
+    "Size",
+    "Tracking",
+    "effective",
+]
+
+
+class Size(StrEnum):
+    """Requests and limits of a backend, by name."""
+
+    LARGE = "large"
+    MEDIUM = "medium"
+    SMALL = "small"
+
+
+class Isolation(StrEnum):
+    POD = "pod"
+    PROCESS = "process"
+
+
+class Gate(StrEnum):
+    """What is looked at before an alias may move. Alphabetical."""
+
+    ARTIFACTS_VERIFIED = "artifactsVerified"
+    REQUIRED_METRICS = "requiredMetrics"
+    REQUIRED_TAGS = "requiredTags"
+
+
+_SUPPORTED = ", ".join(SUPPORTED_MLFLOW_VERSIONS)
+
+MLflowVersion = Annotated[
+    str,
+    Rule(
+        f"must be a supported MLflow version: {_SUPPORTED}",
+        f"self in {list(SUPPORTED_MLFLOW_VERSIONS)}",
+        lambda version: version in SUPPORTED_MLFLOW_VERSIONS,
+    ),
+]
+Alias = Annotated[str, Field(min_length=1, max_length=255)]
+Owner = Annotated[
+    str,
+    Field(max_length=260),
+    matching("(group|user):\\S(.*\\S)?", "must be group:<name> or user:<e-mail address>"),
+]
+
+
+class Tracking(Value):
+    """The MLflow server."""
+
+    version: MLflowVersion = SUPPORTED_MLFLOW_VERSIONS[-1]
+    """Version of MLflow."""
+    size: Size = Size.SMALL
+    """How much CPU and memory the backend gets."""
+
+
+class Promotion(Value):
+    """What it takes to move a model's alias or stage."""
+
+    protected_aliases: Annotated[tuple[Alias, ...], Unique(), Field(max_length=50)] = ()
+    """Aliases that the rules below guard. Any move of any alias is recorded, protected or not."""
+    approvals: Annotated[StrictInt, Field(ge=0, le=10)] = 0
+    """How many people other than the author must agree before a protected alias moves."""
+    require_reason: StrictBool = False
+    """Whether the author of a move must say why."""
+    gates: Annotated[tuple[Gate, ...], Unique(), Field(max_length=len(Gate))] = ()
+    """Checks that the new version must pass."""
+
+
+class ProjectQuota(Value):
+    """Limits for this project; a limit that is not given is none."""
+
+    runs: Annotated[StrictInt, Field(ge=0)] | None = None
+    """How many runs it may hold."""
+    artifact_bytes: Quantity | None = None
+    """Bytes of artifacts it may hold, like 200Gi."""
+    requests_per_second: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = None
+    """How many requests a second it may take."""
+
+
+class ProjectSpec(Value):
+    """A backend as its owners want it."""
+
+    display_name: DisplayName = ""
+    """The name on pages; without it the name of the resource."""
+    owner: Owner
+    """Who answers for the project: `group:` and a group's name, or `user:` and an e-mail address. Gives no access."""
+    access: Access = ()
+    """Grants that hold in this project, beside those of the workspace."""
+    tracking: Tracking = Tracking()
+    """The MLflow server."""
+    isolation: Isolation = Isolation.POD
+    """`pod` gives the backend a pod of its own; `process` a process in its workspace's pod, for small projects."""
+    hibernation: Hibernation = Hibernation()
+    """When the idle backend is stopped."""
+    policy: Policy | None = None
+    """What every run must carry; without it the workspace's."""
+    promotion: Promotion = Promotion()
+    """What it takes to move a model's alias or stage."""
+    quota: ProjectQuota = ProjectQuota()
+    """Limits for this project."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
+    """What becomes of the data when this resource is deleted: Retain keeps it, Archive exports it first, Delete
+    removes it."""
+
+
+class ProjectStatus(Status):
+    """What the operator found out about the project, and the names that its data is found by."""
+
+    url: str = ""
+    """Where it is reached: the MLFLOW_TRACKING_URI of its users."""
+    version: str = ""
+    """Version of MLflow that its database has the schema of."""
+    database: str = ""
+    """The database that holds its runs. Set once."""
+    artifacts: str = ""
+    """The bucket and prefix, or the directory, that holds its artifacts. Set once."""
+
+
+def _of_a_workspace(namespace: str) -> str:
+    workspace = namespace.removeprefix(NAMESPACE_PREFIX)
+    if workspace == namespace or not all(rule.holds(workspace) for rule in NAME_RULES):
+        raise ValueError(f"must be {NAMESPACE_PREFIX}<workspace>, the namespace of the project's workspace")
+    return namespace
+
+
+class ProjectMetadata(Metadata):
+    namespace: Annotated[str, AfterValidator(_of_a_workspace)]
+
+
+class Project(Value):
+    """One isolated tracking backend: its own MLflow server, database and artifacts, behind the one door."""
+
+    api_version: Literal["tenantry.dev/v1alpha1"] = API_VERSION
+    kind: Literal["Project"] = "Project"
+    metadata: ProjectMetadata
+    spec: ProjectSpec
+    status: ProjectStatus = ProjectStatus()
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+    @property
+    def workspace(self) -> str:
+        """The workspace it belongs to, which its namespace says."""
+        return self.metadata.namespace.removeprefix(NAMESPACE_PREFIX)
+
+
+def effective(project: Project, workspace: Workspace) -> Project:
+    """Return the project with the workspace's defaults where it says nothing. Grants are not merged: they add up."""
+    defaults = workspace.spec.defaults
+    inherited = {
+        "hibernation": project.spec.hibernation if project.spec.hibernation.after else defaults.hibernation,
+        "policy": project.spec.policy or defaults.policy,
+    }
+    return project.model_copy(update={"spec": project.spec.model_copy(update=inherited)})

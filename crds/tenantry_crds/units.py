@@ -1,0 +1,91 @@
+"""Durations (`1h30m`) and quantities (`32Gi`), as the custom resources spell them.
+
+Both are values with one canonical spelling: what is parsed and written again is equal, if not always the same text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+__all__ = ["Duration", "Quantity", "format_duration", "parse_duration"]
+
+# Five digits keep every sum far below timedelta's limit, and are 68 years of hours.
+_DURATION: Final = "([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?"
+_SECONDS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+_QUANTITY: Final = "([0-9]{1,12})(\\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?"
+_BINARY: Final = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "Pi": 1024**5}
+_DECIMAL: Final = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_FACTORS: Final = {"": Decimal(1), "m": Decimal("0.001"), **{k: Decimal(v) for k, v in (_BINARY | _DECIMAL).items()}}
+
+
+def parse_duration(text: object) -> timedelta:
+    """Read days, hours, minutes and seconds in this order, each at most once. ValueError says how to write it."""
+    if isinstance(text, timedelta):
+        return text
+    found = re.fullmatch(_DURATION, text) if isinstance(text, str) else None
+    seconds = sum(int(part[:-1]) * dict(_SECONDS)[part[-1]] for part in found.groups() if part) if found else 0
+    if not seconds:
+        raise ValueError(f"{text} is not a duration above zero: write it like 90s, 30m, 1h30m or 7d")
+    return timedelta(seconds=seconds)
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write whole seconds in the shortest spelling that `parse_duration` reads."""
+    rest, parts = int(duration.total_seconds()), []
+    for unit, seconds in _SECONDS:
+        count, rest = divmod(rest, seconds)
+        parts.append(f"{count}{unit}" if count else "")
+    return "".join(parts)
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 2, "maxLength": 24, "pattern": f"^{_DURATION}$"}),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An amount as Kubernetes writes it; equal when the amounts are equal (`1024Mi` is `1Gi`)."""
+
+    value: Decimal
+
+    @classmethod
+    def parse(cls, text: object) -> Quantity:
+        """Read a quantity from its text, or from a whole number. ValueError says how to write it."""
+        if isinstance(text, cls):
+            return text
+        plain = str(text) if isinstance(text, int) and not isinstance(text, bool) else text
+        found = re.fullmatch(_QUANTITY, plain) if isinstance(plain, str) else None
+        if found is None:
+            raise ValueError(f"{text} is not a quantity: write it like 8, 500m, 32Gi or 200G")
+        return cls(Decimal(found[1] + (found[2] or "")) * _FACTORS[found[3] or ""])
+
+    def __str__(self) -> str:
+        """Return the canonical spelling: the largest binary unit that leaves no fraction, a number, or thousandths."""
+        if self.value % 1:
+            return f"{(self.value * 1000).to_integral_value()}m"
+        number = int(self.value)
+        for unit, factor in reversed(_BINARY.items()):
+            if number and number % factor == 0:
+                return f"{number // factor}{unit}"
+        return str(number)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls.parse, serialization=core_schema.to_string_ser_schema())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        # People write `cpu: 8` and mean it: Kubernetes has a type for exactly this.
+        return {"x-kubernetes-int-or-string": True, "pattern": f"^{_QUANTITY}$"}
