@@ -1,0 +1,60 @@
+"""The door's settings. The only module of `tenantry_api` that reads the environment (prefix `TENANTRY_`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise ValueError("must be scheme://host[:port] without a path, such as https://tracking.example.org")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port
+        raise ValueError("must be host:port, such as 127.0.0.1:8080")
+    return value
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="TENANTRY_", frozen=True, extra="ignore")
+
+    # PostgreSQL with the catalog, as the role `api`: postgresql://api:password@host:port/database.
+    catalog_url: SecretStr
+    # What people and clients type. Cookies, redirects and the OIDC callback are made from it.
+    public_url: Annotated[str, AfterValidator(_origin)] = "http://127.0.0.1:8080"
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
+    # The write-ahead log. On a disk that survives the process; one directory per door.
+    record_directory: Path
+    # Ed25519, PEM, PKCS#8: signs checkpoints and exports.
+    signing_key_file: Path
+    # How checkpoints call this installation; the host of `public_url` when empty.
+    log_origin: str = ""
+    oidc_issuer: str
+    oidc_client_id: str = "tenantry"
+    oidc_client_secret: SecretStr | None = None
+    # How long a request waits for a backend that starts, in seconds.
+    wake_timeout: float = Field(default=30.0, gt=0)
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def origin(self) -> str:
+        """The prefix of every checkpoint's origin line."""
+        return self.log_origin or urlsplit(self.public_url).netloc
