@@ -1,0 +1,60 @@
+# Tenantry's few commands. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check bench fmt clean lock
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+COMPILE := pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header -q
+# What `make up` serves, and what else `tenantry up` shall be given: make up UP="--port 9090".
+MANIFESTS ?= hack/samples
+UP ?=
+
+help:
+	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## start everything, run the story end to end, stop everything
+	@$(BIN)/python hack/demo/story.py
+
+up: $(INSTALLED) ## start everything in the foreground; Ctrl-C stops it, the data stays
+	@exec $(BIN)/tenantry up --manifests $(MANIFESTS) $(UP)
+
+test: $(INSTALLED) ## run all tests
+	@hack/test-needs.sh
+	@$(BIN)/pytest -q $(TESTS)
+
+check: $(INSTALLED) ## lint, format, types, import contracts, generated files
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-timings
+	@hack/generate.sh --check
+
+bench: $(INSTALLED) ## measure against the goals
+	@$(BIN)/python -m bench
+
+fmt: $(INSTALLED) ## format, sort imports, write the generated files
+	@$(BIN)/ruff check --quiet --fix-only
+	@$(BIN)/ruff format --quiet
+	@hack/generate.sh
+
+clean: ## remove the environment and all caches; the data of `make up` stays in .tenantry
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Not on the list, since only a change of dependencies needs it: names and hashes, no addresses.
+lock: $(INSTALLED)
+	echo 'uv' | $(BIN)/uv $(COMPILE) --no-annotate - -o requirements/uv.txt
+	$(BIN)/uv $(COMPILE) --all-extras --group dev pyproject.toml -o requirements/all.txt
+
+# A bare pip does not resolve the open set; uv installs the lock in seconds. Every archive is checked against its hash.
+$(INSTALLED): pyproject.toml requirements/uv.txt requirements/all.txt
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit("Tenantry needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/all.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
