@@ -52,7 +52,5 @@ def test_the_indexed_and_cached_decision_is_casbins_own(
     door = Authorizer(lambda: Snapshot(1, grants=tuple(held)), lambda: now[0])
     for second, (principal, workspace, project, permission) in sorted(asked, key=lambda item: item[0]):
         now[0] = float(second)
-        expected = bool(held) and plain.enforce(
-            subjects_of(principal), workspace, project or "", permission.value, now[0]
-        )
+        question = (subjects_of(principal), workspace, project or "", permission.value, now[0])
         assert door.decide(principal, workspace, project, permission).allowed == plain.enforce(*question)

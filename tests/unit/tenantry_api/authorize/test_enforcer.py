@@ -64,7 +64,7 @@ def authorizer(*grants: Grant, clock: Clock | None = None) -> Authorizer:
                 grant("admin", "group:vision-ml"),
             ],
             False,
-            "deny viewer to group vision-ml in vision/segmentation",
+            "deny viewer to user alice@example.org in vision/segmentation",
         ),
         (
             [grant("admin", "group:vision-ml"), grant("auditor", "user:alice@example.org", effect="deny")],
