@@ -20,10 +20,7 @@ REFUSED = [
     ("api", "TRUNCATE audit.event"),
     ("api", "UPDATE audit.checkpoint SET note = ''"),
     ("api", "DELETE FROM audit.checkpoint"),
-    (
-        "api",
-        "INSERT INTO catalog.\"grant\" (workspace, role, effect, subject_kind, subject) VALUES ('w', 'admin', 'allow', 'user', 'me')",
-    ),
+    ("api", _GRANT_TO_MYSELF),
     ("api", "UPDATE catalog.backend SET address = 'http://elsewhere'"),
     ("api", "UPDATE identity.token SET permissions = NULL"),
     ("api", "DELETE FROM identity.token"),
