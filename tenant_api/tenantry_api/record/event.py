@@ -1,0 +1,305 @@
+"""What is recorded: one event is one line of canonical JSON, its leaf. Pure: the caller brings the id and the clock.
+
+A request has an intent and an outcome with the same id, or a refusal alone; everything else worth keeping (sign-in, a
+token made, an export) is a notice. An intent without an outcome means "may have happened", never "did not".
+
+The leaf is the truth: the write-ahead log holds it, the Merkle tree hashes it, an export carries it byte for byte.
+`docs/events.md` lists every field. Canonical is RFC 8785 for what is used here: sorted ASCII keys, no floats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+import orjson
+
+from tenantry_api.facts import Action, Decision, Principal, Refusal, Resource
+
+__all__ = [
+    "LEAF_LIMIT",
+    "SCHEMA",
+    "Client",
+    "Details",
+    "Event",
+    "Stage",
+    "canonical",
+    "intent",
+    "notice",
+    "outcome",
+    "parse",
+    "refusal",
+]
+
+# Raised when a field changes its meaning or goes away; a new field alone does not raise it.
+SCHEMA = 1
+
+# A leaf is shorter than this many bytes: entry bundles (C2SP tlog-tiles) give each leaf a 16-bit length.
+LEAF_LIMIT = 65_536
+
+# When a leaf would be too long, fields above this many bytes give way to their digest. All of them together still fit.
+_FIELD_LIMIT = 2_048
+# Search and `parse` need these; they are short by construction.
+_NEVER_DIGESTED = {"actor", "id", "log", "operation", "project", "schema", "stage", "time"}
+# A text that a stranger chose (a path, a user agent) is kept up to here, and its digest stands for the rest.
+_TEXT_LIMIT = 1_024
+
+# JSON without floats: they have no one canonical form. A figure is an integer, or a string.
+Json: TypeAlias = "str | int | bool | Mapping[str, Json] | Sequence[Json] | None"
+Details: TypeAlias = Mapping[str, Json]
+
+
+class Stage(StrEnum):
+    INTENT = "intent"
+    NOTICE = "notice"
+    OUTCOME = "outcome"
+    REFUSAL = "refusal"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request came from. Both are what the client, or a proxy before us, says: evidence, not identity."""
+
+    address: str
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`leaf` is what is kept; the other fields are copies of what is inside it, for search and for the outcome."""
+
+    id: UUID
+    log: str
+    stage: Stage
+    time: datetime
+    actor: str
+    project: str | None
+    operation: str
+    leaf: bytes
+
+
+def intent(
+    *,
+    id: UUID,  # noqa: A002  # the field's name in the record
+    at: datetime,
+    log: str,
+    actor: Principal,
+    client: Client,
+    workspace: str,
+    project: str | None,
+    action: Action,
+    decision: Decision,
+    details: Details | None = None,
+) -> Event:
+    """An allowed request, before it is done. `details` is for what the action does not say (a promotion's before)."""
+    fields = _common(Stage.INTENT, id, at, log) | {
+        "actor": _actor(actor),
+        "body": _body(action),
+        "client": _client(client),
+        "decision": _decision(decision),
+        "details": _plain(details),
+        "kind": action.kind,
+        "method": action.method,
+        "operation": action.operation,
+        "path": _short(action.path),
+        "permission": action.permission,
+        "project": project,
+        "query": _short(action.query),
+        "resources": _resources(action.resources),
+        "workspace": workspace,
+    }
+    return _event(fields, id, at, actor.name)
+
+
+def outcome(
+    *,
+    of: Event,
+    at: datetime,
+    status: int,
+    bytes_in: int,
+    bytes_out: int,
+    completed: bool,
+    details: Details | None = None,
+) -> Event:
+    """How `of` ended. `status` is what the client got; not `completed`: the answer was cut before its end."""
+    fields = _common(Stage.OUTCOME, of.id, at, of.log) | {
+        "actor": {"name": _short(of.actor)},
+        "bytes_in": bytes_in,
+        "bytes_out": bytes_out,
+        "completed": completed,
+        "details": _plain(details),
+        "microseconds": (at - of.time) // timedelta(microseconds=1),
+        "operation": of.operation,
+        "project": of.project,
+        "status": status,
+    }
+    return _event(fields, of.id, at, of.actor)
+
+
+def refusal(
+    *,
+    id: UUID,  # noqa: A002  # the field's name in the record
+    at: datetime,
+    log: str,
+    actor: Principal,
+    client: Client,
+    workspace: str | None,
+    project: str | None,
+    method: str,
+    path: str,
+    refusal: Refusal,
+    decision: Decision | None = None,
+) -> Event:
+    """A request that was refused, by whichever step; nothing was forwarded. `path` is as the client sent it."""
+    fields = _common(Stage.REFUSAL, id, at, log) | {
+        "actor": _actor(actor),
+        "client": _client(client),
+        "code": refusal.code,
+        "decision": _decision(decision) if decision else None,
+        "message": _short(refusal.message),
+        "method": _short(method),
+        "operation": refusal.operation,
+        "path": _short(path),
+        "project": project,
+        "reason": refusal.reason,
+        "resources": _resources(refusal.resources),
+        "status": refusal.status,
+        "workspace": workspace,
+    }
+    return _event(fields, id, at, actor.name)
+
+
+def notice(
+    *,
+    id: UUID,  # noqa: A002  # the field's name in the record
+    at: datetime,
+    log: str,
+    actor: Principal,
+    client: Client,
+    operation: str,
+    details: Details,
+) -> Event:
+    """Something that happened outside a project: `identity.sign_in`, `identity.token_created`, `audit.export`."""
+    fields = _common(Stage.NOTICE, id, at, log) | {
+        "actor": _actor(actor),
+        "client": _client(client),
+        "details": _plain(details),
+        "operation": operation,
+    }
+    return _event(fields, id, at, actor.name)
+
+
+def parse(leaf: bytes) -> Event:
+    """The event of a leaf that this module made. Raises ValueError or KeyError on any other bytes."""
+    fields = orjson.loads(leaf)
+    return Event(
+        id=UUID(fields["id"]),
+        log=fields["log"],
+        stage=Stage(fields["stage"]),
+        time=datetime.fromisoformat(fields["time"]),
+        actor=fields["actor"]["name"],
+        project=fields.get("project"),
+        operation=fields["operation"],
+        leaf=leaf,
+    )
+
+
+def canonical(value: Json) -> bytes:
+    """Canonical JSON. A text with lone surrogates (a path that is not UTF-8) is written with them escaped."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
+
+
+def _common(stage: Stage, event: UUID, at: datetime, log: str) -> dict[str, Json]:
+    return {"id": str(event), "log": log, "schema": SCHEMA, "stage": stage, "time": _instant(at)}
+
+
+def _event(fields: dict[str, Json], event: UUID, at: datetime, actor: str) -> Event:
+    """Fields that are empty are left out: absence is their value."""
+    told = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+    leaf = canonical(told)
+    if len(leaf) >= LEAF_LIMIT:
+        leaf = canonical({name: value if name in _NEVER_DIGESTED else _digested(value) for name, value in told.items()})
+    return Event(
+        id=event,
+        log=str(fields["log"]),
+        stage=Stage(str(fields["stage"])),
+        time=at,
+        actor=actor,
+        project=str(fields["project"]) if fields.get("project") else None,
+        operation=str(fields["operation"]),
+        leaf=leaf,
+    )
+
+
+def _digested(value: Json) -> Json:
+    """A long value gives way to its size and the SHA-256 of its canonical JSON: whoever has it can show that it was."""
+    encoded = canonical(value)
+    if len(encoded) <= _FIELD_LIMIT:
+        return value
+    count = len(value) if isinstance(value, list | dict | str) else 1
+    return {"count": count, "sha256": hashlib.sha256(encoded).hexdigest()}
+
+
+def _actor(actor: Principal) -> Json:
+    told = {
+        "issuer": _short(actor.issuer),
+        "kind": actor.kind.value,
+        "session": actor.session_id,
+        "subject": _short(actor.subject),
+        "token": actor.token_id,
+    }
+    return {"name": _short(actor.name)} | {name: value for name, value in told.items() if value}
+
+
+def _client(client: Client) -> Json:
+    agent = {"agent": _short(client.agent)} if client.agent else {}
+    return {"address": client.address} | agent
+
+
+def _decision(decision: Decision) -> Json:
+    told: dict[str, Json] = {"allowed": decision.allowed, "revision": decision.revision, "rule": decision.rule}
+    return told | ({"decided_at": _instant(decision.decided_at)} if decision.decided_at else {})
+
+
+def _body(action: Action) -> Json:
+    """What was sent, without keeping it: enough to show later that a given body is the one."""
+    if action.body is None:
+        return None
+    return {"bytes": len(action.body), "sha256": hashlib.sha256(action.body).hexdigest()}
+
+
+def _resources(resources: Sequence[Resource]) -> Json:
+    return [{"id": _short(resource.id), "kind": resource.kind} for resource in resources]
+
+
+def _short(text: str) -> str:
+    if len(text) <= _TEXT_LIMIT:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{text[:_TEXT_LIMIT]}… sha256:{digest}"
+
+
+def _instant(at: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, always the same width: it sorts as text."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _plain(value: Json) -> Json:
+    """The value with nothing in it that canonical JSON cannot say. Floats are refused: they are a mistake of ours."""
+    if isinstance(value, float):
+        raise TypeError("a record holds no floats: give an integer or a string")
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {name.encode("ascii").decode(): _plain(item) for name, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_plain(item) for item in value]
+    return value
