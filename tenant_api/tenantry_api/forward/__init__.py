@@ -1,0 +1,9 @@
+"""Forward: to the project's own backend, waking it when it sleeps; streamed both ways; never sent twice."""
+
+from __future__ import annotations
+
+from tenantry_api.forward.backends import Backends
+from tenantry_api.forward.headers import client_headers
+from tenantry_api.forward.stream import Answer, Forwarder, Interrupted
+
+__all__ = ["Answer", "Backends", "Forwarder", "Interrupted", "client_headers"]

@@ -1,0 +1,144 @@
+"""The connection to a backend: one HTTP client, streaming both ways, with memory that does not grow with the body.
+
+A request is sent once. Only a connection that could not be made is tried again, since then no byte was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from tenantry_api.errors import Refused
+from tenantry_api.facts import Action, Refusal
+from tenantry_api.forward.backends import Backends, ProjectKey
+from tenantry_api.forward.headers import RawHeaders, backend_headers
+from tenantry_api.snapshot import Backend
+
+__all__ = ["Answer", "Forwarder", "Interrupted"]
+
+# Seconds. Below the keep-alive of every server that runs a backend: a pooled connection is dropped by us,
+# not by them while we write to it.
+_KEEP_ALIVE = 3.0
+_CONNECT = 5.0
+# Between two reads. A search over a large project may think this long before its first byte.
+_READ = 300.0
+# The most that is read ahead of a client that takes its time, twice over.
+_READ_AHEAD = 2**18
+
+_NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class Interrupted(Exception):  # noqa: N818 - an end, not a mistake of anybody's
+    """The backend's answer ended before its end."""
+
+
+class Answer:
+    """A backend's answer whose body is still on its way. Leaving the block early drops the connection."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: RawHeaders = response.raw_headers
+        # None: not known beforehand, or there is no body.
+        self.content_length = response.content_length
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # After the last byte this is no more than a flag: the connection is back in the pool by then.
+        self._response.close()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises `Interrupted` when the backend stops before the end, or for too long."""
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except _BROKEN as error:
+            raise Interrupted from error
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises `Interrupted` also when it is longer than `limit` bytes."""
+        parts, size = [], 0
+        async for chunk in self.chunks():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise Interrupted
+        return b"".join(parts)
+
+
+class Forwarder:
+    """Sends canonical requests to backends. Lives on the event loop, between `start` and `stop`."""
+
+    def __init__(self, backends: Backends) -> None:
+        self.backends = backends
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, use_dns_cache=True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_READ),
+            auto_decompress=False,
+            read_bufsize=_READ_AHEAD,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        )
+        # aiohttp sends PUT, DELETE and GET again when a pooled connection turns out to be closed. It cannot
+        # know whether the backend acted on the first. There is no public switch; a test pins this one.
+        self._session._retry_connection = False  # noqa: SLF001
+
+    async def stop(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(
+        self, key: ProjectKey, action: Action, headers: RawHeaders, body: AsyncIterator[bytes] | None = None
+    ) -> Answer:
+        """Send `action`, with `body` in place of its own when that is streamed.
+
+        Raises `Unavailable` (503) when no backend could be reached, `Refused` (502) when one was and broke off.
+        """
+        deadline = self.backends.deadline()
+        while True:
+            backend = await self.backends.running(key, deadline)
+            try:
+                return Answer(await self._request(backend, action, headers, body))
+            except _NOT_REACHED:
+                await self.backends.refused(key, deadline)
+            except _BROKEN as error:
+                raise Refused(_broken_off(action)) from error
+
+    async def _request(
+        self, backend: Backend, action: Action, headers: RawHeaders, body: AsyncIterator[bytes] | None
+    ) -> aiohttp.ClientResponse:
+        assert self._session is not None
+        assert backend.secret is not None
+        return await self._session.request(
+            action.method,
+            URL(f"{backend.address}{action.path}{'?' if action.query else ''}{action.query}", encoded=True),
+            data=action.body if body is None else body,
+            headers=backend_headers(
+                headers,
+                secret=backend.secret,
+                content_type=action.content_type,
+                content_length=action.content_length if body is not None else _length(action.body),
+            ),
+            allow_redirects=False,
+        )
+
+
+def _length(body: bytes | None) -> int | None:
+    return None if body is None else len(body)
+
+
+def _broken_off(action: Action) -> Refusal:
+    detail = "The project's backend broke off the request; whether it was carried out is not known."
+    return Refusal(502, "INTERNAL_ERROR", "backend_broke_off", detail, action.operation, action.resources)
