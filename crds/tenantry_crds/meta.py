@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -177,6 +176,13 @@ NAME_RULES: Final = (
     ),
 )
 
+
+def _no_number(value: object) -> object:
+    if isinstance(value, (int, float)):
+        raise ValueError("must be an RFC 3339 time with a zone, like 2027-01-31T00:00:00Z")  # noqa: TRY004, pydantic
+    return value
+
+
 Name = Annotated[str, *NAME_RULES]
 DisplayName = Annotated[str, Field(max_length=100)]
 _Namespace = Annotated[
@@ -187,12 +193,10 @@ _Namespace = Annotated[
 User = Annotated[
     str,
     Field(min_length=1, max_length=254),
-    Rule(
-        "must be in lower case and without spaces, because addresses are compared exactly",
-        "self.matches('^[^A-Z\\\\s]+$')",
-        lambda user: user == user.lower() and not any(letter.isspace() for letter in user),
-    ),
+    matching("[^A-Z\\s]+", "must be in lower case and without spaces, because addresses are compared exactly"),
 ]
+# A number would pass for seconds since 1970; the API server takes the text alone.
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_number)]
 Group = Annotated[str, Field(min_length=1, max_length=254)]
 TagName = Annotated[str, Field(min_length=1, max_length=250)]
 
@@ -236,19 +240,19 @@ class Grant(Value):
 
     role: Role
     """What is given: see docs/roles.md for what each role may do."""
-    users: Annotated[tuple[User, ...], Unique(), Field(max_length=200)] = ()
+    users: Annotated[tuple[User, ...], Field(max_length=100), Unique()] = ()
     """People, by the e-mail address that the identity provider vouches for, in lower case."""
-    groups: Annotated[tuple[Group, ...], Unique(), Field(max_length=200)] = ()
+    groups: Annotated[tuple[Group, ...], Field(max_length=100), Unique()] = ()
     """Groups, as the identity provider names them."""
-    service_accounts: Annotated[tuple[ServiceAccount, ...], Unique("namespace", "name"), Field(max_length=200)] = ()
+    service_accounts: Annotated[tuple[ServiceAccount, ...], Field(max_length=100), Unique("namespace", "name")] = ()
     """Kubernetes service accounts."""
-    expires: AwareDatetime | None = None
+    expires: Instant | None = None
     """When the grant ends, as an RFC 3339 time with a zone. Without it the grant holds until it is removed."""
     effect: Effect = Effect.ALLOW
     """`deny` takes the role's permissions away from whoever is named, whatever other grants say."""
 
 
-Access = Annotated[tuple[Grant, ...], Field(max_length=500)]
+Access = Annotated[tuple[Grant, ...], Field(max_length=200)]
 
 
 class Hibernation(Value):
@@ -262,7 +266,7 @@ class Hibernation(Value):
 class Policy(Value):
     """What every run must carry."""
 
-    required_tags: Annotated[tuple[TagName, ...], Unique(), Field(max_length=50)] = ()
+    required_tags: Annotated[tuple[TagName, ...], Field(max_length=50), Unique()] = ()
     """Tags that every run must have."""
     mode: PolicyMode = PolicyMode.WARN
     """`warn` reports what is missing, `enforce` refuses it, `off` does neither."""
@@ -281,7 +285,7 @@ class Condition(Value):
     """Why, and what to do next, for people. Holds no secret and no time."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The generation of the manifest that this was found out about."""
-    last_transition_time: datetime | None = None
+    last_transition_time: Instant | None = None
     """When the status last changed."""
 
 
@@ -294,5 +298,5 @@ class Status(Value):
     """One word for a table; the conditions say why."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The generation of the manifest that this status belongs to."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=20)] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=20), Unique("type")] = ()
     """`Ready`, and the conditions that it is the AND of."""

@@ -22,7 +22,7 @@ from tenantry_crds.meta import (
     Status,
     Value,
 )
-from tenantry_crds.rules import Rule, Unique, matching
+from tenantry_crds.rules import Rule, Unique, matching, set_once
 from tenantry_crds.workspace import Workspace
 
 __all__ = [
@@ -90,13 +90,13 @@ class Tracking(Value):
 class Promotion(Value):
     """What it takes to move a model's alias or stage."""
 
-    protected_aliases: Annotated[tuple[Alias, ...], Unique(), Field(max_length=50)] = ()
+    protected_aliases: Annotated[tuple[Alias, ...], Field(max_length=50), Unique()] = ()
     """Aliases that the rules below guard. Any move of any alias is recorded, protected or not."""
     approvals: Annotated[StrictInt, Field(ge=0, le=10)] = 0
     """How many people other than the author must agree before a protected alias moves."""
     require_reason: StrictBool = False
     """Whether the author of a move must say why."""
-    gates: Annotated[tuple[Gate, ...], Unique(), Field(max_length=len(Gate))] = ()
+    gates: Annotated[tuple[Gate, ...], Field(max_length=len(Gate)), Unique()] = ()
     """Checks that the new version must pass."""
 
 
@@ -140,13 +140,15 @@ class ProjectSpec(Value):
 class ProjectStatus(Status):
     """What the operator found out about the project, and the names that its data is found by."""
 
-    url: str = ""
+    rules = (set_once("database"), set_once("artifacts"))
+
+    url: Annotated[str, Field(max_length=2048)] = ""
     """Where it is reached: the MLFLOW_TRACKING_URI of its users."""
-    version: str = ""
+    version: Annotated[str, Field(max_length=20)] = ""
     """Version of MLflow that its database has the schema of."""
-    database: str = ""
+    database: Annotated[str, Field(max_length=63)] = ""
     """The database that holds its runs. Set once."""
-    artifacts: str = ""
+    artifacts: Annotated[str, Field(max_length=1024)] = ""
     """The bucket and prefix, or the directory, that holds its artifacts. Set once."""
 
 

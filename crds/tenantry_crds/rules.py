@@ -15,7 +15,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["RULES_KEY", "Rule", "Unique", "matching"]
+__all__ = ["RULES_KEY", "Rule", "Unique", "matching", "set_once"]
 
 RULES_KEY = "x-kubernetes-validations"
 
@@ -52,27 +52,39 @@ class Rule:
 
 def matching(pattern: str, message: str) -> Rule:
     """Return the rule that a string matches the whole of `pattern` (RE2's syntax, which Python shares here)."""
-    compiled = re.compile(pattern)
-    return Rule(message, f"self.matches('^{pattern}$')", lambda text: compiled.fullmatch(text) is not None)
+    # A dollar sign in Python would let a newline follow; RE2's classes know ASCII alone.
+    compiled = re.compile(pattern, re.ASCII)
+    return Rule(message, f"self.matches(r'^{pattern}$')", lambda text: compiled.fullmatch(text) is not None)
+
+
+def set_once(field: str) -> Rule:
+    """Return the rule that `field` (in the CR's spelling) never changes. One value has no past: CEL alone can judge."""
+    kept = f"!has(oldSelf.{field}) || (has(self.{field}) && self.{field} == oldSelf.{field})"
+    return Rule(f"{field} cannot change: data is found by it", kept, lambda _: True)
 
 
 class Unique:
     """A list in which nothing stands twice: the API server's type `set`, or `map` for objects with these keys."""
 
     def __init__(self, *keys: str) -> None:
-        self._schema: dict[str, object] = {"x-kubernetes-list-type": "set"}
-        if keys:
-            self._schema = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+        self._keys = keys
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(_check_unique, handler(source))
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(schema) | self._schema
+        if not self._keys:
+            return handler(schema) | {"x-kubernetes-list-type": "set"}
+        return handler(schema) | {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(self._keys)}
 
+    def _check(self, values: tuple[object, ...]) -> tuple[object, ...]:
+        seen = set()
+        for value in values:
+            identity = self._identity(value)
+            if identity in seen:
+                raise ValueError(f"must not list the same thing twice: {identity}")
+            seen.add(identity)
+        return values
 
-def _check_unique(values: tuple[object, ...]) -> tuple[object, ...]:
-    for position, value in enumerate(values):
-        if value in values[:position]:
-            raise ValueError(f"must not list the same thing twice: {value}")
-    return values
+    def _identity(self, value: object) -> str:
+        return "/".join(getattr(value, key) for key in self._keys) if self._keys else str(value)

@@ -15,12 +15,16 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from tenantry_crds.rules import RULES_KEY
+
 __all__ = ["Duration", "Quantity", "format_duration", "parse_duration"]
 
 # Five digits keep every sum far below timedelta's limit, and are 68 years of hours.
 _DURATION: Final = "([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?"
+_DURATION_MESSAGE: Final = "must be a duration above zero, like 90s, 30m, 1h30m or 7d"
 _SECONDS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _QUANTITY: Final = "([0-9]{1,12})(\\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?"
+_QUANTITY_MESSAGE: Final = "must be a quantity, like 8, 500m, 32Gi or 200G"
 _BINARY: Final = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "Pi": 1024**5}
 _DECIMAL: Final = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 _FACTORS: Final = {"": Decimal(1), "m": Decimal("0.001"), **{k: Decimal(v) for k, v in (_BINARY | _DECIMAL).items()}}
@@ -33,7 +37,7 @@ def parse_duration(text: object) -> timedelta:
     found = re.fullmatch(_DURATION, text) if isinstance(text, str) else None
     seconds = sum(int(part[:-1]) * dict(_SECONDS)[part[-1]] for part in found.groups() if part) if found else 0
     if not seconds:
-        raise ValueError(f"{text} is not a duration above zero: write it like 90s, 30m, 1h30m or 7d")
+        raise ValueError(_DURATION_MESSAGE)
     return timedelta(seconds=seconds)
 
 
@@ -46,11 +50,15 @@ def format_duration(duration: timedelta) -> str:
     return "".join(parts)
 
 
+_DURATION_RULE: Final = {
+    "rule": f"self.matches(r'^{_DURATION}$') && self.matches('[1-9]')",
+    "message": _DURATION_MESSAGE,
+}
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "minLength": 2, "maxLength": 24, "pattern": f"^{_DURATION}$"}),
+    WithJsonSchema({"type": "string", "maxLength": 24, RULES_KEY: [_DURATION_RULE]}),
 ]
 
 
@@ -68,7 +76,7 @@ class Quantity:
         plain = str(text) if isinstance(text, int) and not isinstance(text, bool) else text
         found = re.fullmatch(_QUANTITY, plain) if isinstance(plain, str) else None
         if found is None:
-            raise ValueError(f"{text} is not a quantity: write it like 8, 500m, 32Gi or 200G")
+            raise ValueError(_QUANTITY_MESSAGE)
         return cls(Decimal(found[1] + (found[2] or "")) * _FACTORS[found[3] or ""])
 
     def __str__(self) -> str:
@@ -88,4 +96,6 @@ class Quantity:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         # People write `cpu: 8` and mean it: Kubernetes has a type for exactly this.
-        return {"x-kubernetes-int-or-string": True, "pattern": f"^{_QUANTITY}$"}
+        written = f"type(self) == int ? self >= 0 : self.matches(r'^{_QUANTITY}$')"
+        rule = {"rule": written, "message": _QUANTITY_MESSAGE}
+        return {"x-kubernetes-int-or-string": True, "maxLength": 20, RULES_KEY: [rule]}
