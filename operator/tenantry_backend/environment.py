@@ -1,0 +1,52 @@
+"""The environment that MLflow is configured with.
+
+Some names are private to MLflow (`_MLFLOW_SERVER_…`): the version is pinned, and a test fails when one of them is gone.
+What MLflow's own `mlflow server` command would set is in `mlflow.server._run_server`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from tenantry_backend.settings import ServerSettings
+
+__all__ = ["BEFORE_IMPORT", "for_server"]
+
+# Read while MLflow and its libraries are imported, so the spawner sets it once for all servers.
+BEFORE_IMPORT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "DO_NOT_TRACK": "true",
+        # pyarrow's allocator would start a thread, and a process with threads must not fork.
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # The guard decides who may call. MLflow's check of the Host header would add a second opinion.
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "OPENBLAS_NUM_THREADS": "1",
+        "_MLFLOW_SGI_NAME": "uvicorn",
+    }
+)
+
+# Each store has a pool of its own, and two are in use: 14 connections at most, inside a role's limit.
+_POOL_SIZE, _POOL_OVERFLOW = 5, 2
+
+
+def for_server(settings: ServerSettings) -> dict[str, str]:
+    """The variables of one server, to be set in its own process before it opens its stores."""
+    scratch = str(settings.scratch_directory)
+    return {
+        "HOME": scratch,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
+        "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(_POOL_OVERFLOW),
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(_POOL_SIZE),
+        "TMPDIR": scratch,
+        "_MLFLOW_IN_JOB_EXECUTOR": "false",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.artifact_directory.as_uri(),
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_BOOT_ID": secrets.token_hex(16),
+        "_MLFLOW_SERVER_FILE_STORE": settings.database_url.get_secret_value(),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+    }

@@ -1,0 +1,71 @@
+"""One project's MLflow server, in a process that was forked from the spawner.
+
+Importing this module imports MLflow and what its requests need: the spawner does so once, the servers share the pages.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import tempfile
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from mlflow.server import handlers
+from mlflow.server.fastapi_app import app
+
+from tenantry_backend.confine import confine, die_with
+from tenantry_backend.environment import for_server
+from tenantry_backend.guard import Guard
+from tenantry_backend.settings import ServerSettings
+
+__all__ = ["serve"]
+
+# Longer than the gateway keeps an idle connection: it must be the one who closes, or a request meets a closed door.
+_KEEP_ALIVE: Final = 300
+# Seconds after the grace in which the kernel ends a server that did not: a thread of MLflow's may hang for ever.
+_LAST_RESORT: Final = 2
+
+
+def serve(listener: socket.socket, settings: ServerSettings, spawner: int) -> None:
+    """Answer requests on `listener` until SIGTERM, then end the ones in flight; die with the process `spawner`."""
+    gc.enable()
+    die_with(spawner)
+    confine(settings.uid)
+    die_with(spawner)
+    os.environ.update(for_server(settings))
+    tempfile.tempdir = None  # Forget the spawner's: TMPDIR is another now.
+    _open_stores()
+    guarded = Guard(app, settings.secret.get_secret_value())
+    _Server(_configuration(guarded, settings.grace)).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        signal.alarm((self.config.timeout_graceful_shutdown or 0) + _LAST_RESORT)
+        super().handle_exit(sig, frame)
+
+
+def _open_stores() -> None:
+    """Log in to the database now: a server that answers `/health` is one that can work, and nobody waits twice."""
+    handlers._get_tracking_store()  # noqa: SLF001  what each of MLflow's own handlers begins with
+    handlers._get_model_registry_store()  # noqa: SLF001
+
+
+def _configuration(guarded: Guard, grace: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        guarded,
+        loop="uvloop",
+        http="httptools",
+        ws="none",  # MLflow has none; an upgrade is an ordinary request then, and the guard sees it.
+        lifespan="off",  # MLflow's would only look for containers of a feature that is refused.
+        proxy_headers=False,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=grace,
+    )
