@@ -174,7 +174,8 @@ def _claims(claims: Mapping[str, Any]) -> Claims:
     person = Person(
         issuer=claims["iss"],
         subject=claims["sub"],
-        email=email,
+        # Manifests hold addresses in lower case alone: a deny must not miss its person over a capital letter.
+        email=email.lower(),
         name=str(claims.get("name") or email),
         groups=frozenset(str(group) for group in groups),
     )
