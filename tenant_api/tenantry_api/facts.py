@@ -123,6 +123,8 @@ class Action:
     content_type: str | None = None
     # How many bytes the client will send, when the body is streamed.
     content_length: int | None = None
+    # Headers that are parameters (OTLP names its experiment so), checked; of the client's own, none of them is passed on.
+    headers: tuple[tuple[str, str], ...] = ()
     resources: tuple[Resource, ...] = ()
     # The parsed parameters, for steps that need a value (promotion: name, alias, version).
     parameters: Mapping[str, object] = field(default_factory=dict)
