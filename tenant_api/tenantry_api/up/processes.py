@@ -47,6 +47,8 @@ class Command:
     # Seconds between the stop signal and SIGKILL.
     grace: float = 10.0
     account: Account | None = None
+    # Open descriptors that it gets besides its output.
+    inherit: tuple[int, ...] = ()
 
 
 class Process:
@@ -62,6 +64,7 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=command.inherit,
                 preexec_fn=die_with_parent(command.stop_signal),  # noqa: PLW1509  # one call of prctl, nothing else
                 **identity(command.account),
             )

@@ -1,0 +1,25 @@
+"""The `tenantry` command. Each area brings its own module; this one only mounts them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import typer
+
+from tenantry_api.cli.up import up
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="tenantry",
+    help="Isolated MLflow backends behind one audited door.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # Locals hold tokens and passwords.
+)
+app.command()(up)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of this program."""
+    typer.echo(importlib.metadata.version("tenantry"))
