@@ -1,4 +1,4 @@
-"""The values that travel through the operator. Frozen; no I/O; plans hold no secret, so they can be printed and compared."""
+"""The values that travel through the operator. Frozen; no I/O. Plans hold no secret: they are printed and compared."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 __all__ = [
     "AccessRow",
     "ArtifactPlan",
+    "BackendState",
     "DatabasePlan",
     "Installation",
     "Key",
@@ -62,11 +63,11 @@ class DatabasePlan:
     """A database and the one role that may log in to it; both carry the same name, at most 59 bytes."""
 
     name: str
-    template: str
+    # Whose schema it gets when it is made.
     mlflow_version: str
-    # Of the role and of the database; a server's pool opens 15 at most, a migration a few more.
     connection_limit: int
-    comment: str
+    # Says whose it is. A database of this name with another comment is somebody else's and is not touched.
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ class ProjectPlan:
     """What a project becomes: one isolated backend, and what the door knows about it."""
 
     key: ProjectKey
+    # Of the manifest that the plan was made from.
+    generation: int
     display_name: str
     owner: str
     mlflow_version: str

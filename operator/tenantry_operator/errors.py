@@ -1,0 +1,13 @@
+"""What can go wrong for a known reason. Each message says what to do next, and holds no secret."""
+
+from __future__ import annotations
+
+__all__ = ["OperatorError", "ProvisionFailed"]
+
+
+class OperatorError(Exception):
+    """The base of all: `str()` of it may stand in a condition."""
+
+
+class ProvisionFailed(OperatorError):
+    """A database, role or template could not be made, or is not ours."""

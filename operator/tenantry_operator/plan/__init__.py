@@ -1,0 +1,1 @@
+"""What should be there. Pure: manifests in, frozen plans out; no client, clock, environment or random."""

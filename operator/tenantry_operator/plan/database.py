@@ -1,0 +1,25 @@
+"""The database of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tenantry_crds.project import Size, Tracking
+from tenantry_operator.facts import DatabasePlan, ProjectKey
+from tenantry_operator.plan.labels import project_label
+from tenantry_operator.plan.naming import database_name
+
+__all__ = ["plan_database"]
+
+# A server's pool opens 15 at most; the rest is for probes and for a migration beside it.
+_CONNECTIONS: Final[Mapping[Size, int]] = {Size.SMALL: 20, Size.MEDIUM: 40, Size.LARGE: 80}
+
+
+def plan_database(key: ProjectKey, tracking: Tracking) -> DatabasePlan:
+    return DatabasePlan(
+        name=database_name(key),
+        mlflow_version=tracking.version,
+        connection_limit=_CONNECTIONS[tracking.size],
+        label=project_label(key),
+    )

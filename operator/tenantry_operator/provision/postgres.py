@@ -1,0 +1,137 @@
+"""A project's database on PostgreSQL: cloned from a migrated template, with one role of its own that alone may log in.
+
+A database is made under a draft name and renamed when it is complete, so that one of the final name is always whole.
+A draft that is found was left by a kill: it never held data, and is dropped. On what is there already, only what
+differs from the plan is changed: nothing is written at rest.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import NamedTuple
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import class_row
+from psycopg.sql import SQL, Identifier, Literal
+from pydantic import SecretStr
+
+from tenantry_catalog.engine import libpq_url
+from tenantry_operator.errors import ProvisionFailed
+from tenantry_operator.facts import DatabasePlan
+from tenantry_operator.plan.naming import TEMPLATE_ROLE, draft_name
+from tenantry_operator.provision import SecretStore
+from tenantry_operator.provision.administrator import CONNECT_SECONDS, Administrator, create_role, set_password
+from tenantry_operator.provision.template import Templates
+
+__all__ = ["Postgres"]
+
+
+class _Found(NamedTuple):
+    """What of a database may differ from its plan."""
+
+    label: str | None
+    connection_limit: int
+    open_to_all: bool
+    open_to_role: bool
+
+
+_FIND = """
+SELECT shobj_description(oid, 'pg_database') AS label, datconnlimit AS connection_limit,
+       has_database_privilege('public', oid, 'CONNECT') AS open_to_all,
+       has_database_privilege(%(name)s, oid, 'CONNECT') AS open_to_role
+FROM pg_database WHERE datname = %(name)s
+"""
+
+
+class Postgres:
+    """Thread-safe: databases of different projects are made side by side."""
+
+    def __init__(self, administrator: Administrator, templates: Templates, passwords: SecretStore) -> None:
+        self._administrator = administrator
+        self._templates = templates
+        self._passwords = passwords
+
+    def address(self, plan: DatabasePlan) -> SecretStr | None:
+        """Return the URL with which the role logs in, without touching anything; None while it has no password."""
+        password = self._passwords.read(plan.name)
+        return password and self._administrator.address(plan.name, plan.name, password)
+
+    def ensure(self, plan: DatabasePlan) -> SecretStr:
+        """Make whatever is missing, and return `address`."""
+        with self._administrator.alone(plan.name) as admin:
+            password = self._ensure_role(admin, plan.name)
+            found = _find(admin, plan.name)
+            if found is None:
+                self._make(admin, plan, self._templates.ensure(plan.mlflow_version))
+            else:
+                _correct(admin, plan, found)
+            address = self._administrator.address(plan.name, plan.name, password)
+            if not _accepts(address):
+                set_password(admin, plan.name, password)
+        return address
+
+    def remove(self, name: str) -> None:
+        """Drop the database with all that it holds, its role and the password."""
+        with self._administrator.alone(name) as admin:
+            for database in (draft_name(name), name):
+                admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(database)))
+            admin.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(name)))
+        self._passwords.remove(name)
+
+    def _ensure_role(self, admin: Connection, name: str) -> SecretStr:
+        """The password is stored before the role exists: killed in between, the next pass finds it."""
+        password = self._passwords.read(name)
+        if password is None:
+            password = SecretStr(secrets.token_urlsafe(32))
+            self._passwords.write(name, password)
+        if create_role(admin, name):
+            set_password(admin, name, password)
+        return password
+
+    def _make(self, admin: Connection, plan: DatabasePlan, template: str) -> None:
+        draft, role = Identifier(draft_name(plan.name)), Identifier(plan.name)
+        admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(draft))
+        admin.execute(
+            SQL("CREATE DATABASE {} TEMPLATE {} CONNECTION LIMIT {}").format(
+                draft, Identifier(template), Literal(plan.connection_limit)
+            )
+        )
+        admin.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(draft))
+        admin.execute(SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(draft, role))
+        admin.execute(SQL("COMMENT ON DATABASE {} IS {}").format(draft, Literal(plan.label)))
+        with self._administrator.connect(draft_name(plan.name)) as inside:
+            inside.execute(SQL("REASSIGN OWNED BY {} TO {}").format(Identifier(TEMPLATE_ROLE), role))
+            # Its own server upgrades the schema when the version moves.
+            inside.execute(SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(role))
+        admin.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(draft, Identifier(plan.name)))
+
+
+def _find(admin: Connection, name: str) -> _Found | None:
+    with admin.cursor(row_factory=class_row(_Found)) as cursor:
+        return cursor.execute(_FIND, {"name": name}).fetchone()
+
+
+def _correct(admin: Connection, plan: DatabasePlan, found: _Found) -> None:
+    if found.label != plan.label:
+        raise ProvisionFailed(
+            f"database {plan.name} is there and is not this project's: rename it, or if it is, set its comment to "
+            f"'{plan.label}'"
+        )
+    database, role = Identifier(plan.name), Identifier(plan.name)
+    if found.connection_limit != plan.connection_limit:
+        limit = Literal(plan.connection_limit)
+        admin.execute(SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(database, limit))
+    if found.open_to_all:
+        admin.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+    if not found.open_to_role or found.open_to_all:
+        admin.execute(SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, role))
+
+
+def _accepts(address: SecretStr) -> bool:
+    """Say whether a login succeeds. PostgreSQL gives no code for why one does not."""
+    try:
+        psycopg.connect(libpq_url(address.get_secret_value()), connect_timeout=CONNECT_SECONDS).close()
+    except psycopg.OperationalError:
+        return False
+    return True
