@@ -64,6 +64,7 @@ _SUPPORTED = ", ".join(SUPPORTED_MLFLOW_VERSIONS)
 
 MLflowVersion = Annotated[
     str,
+    Field(max_length=20),
     Rule(
         f"must be a supported MLflow version: {_SUPPORTED}",
         f"self in {list(SUPPORTED_MLFLOW_VERSIONS)}",

@@ -1,12 +1,12 @@
 """Durations (`1h30m`) and quantities (`32Gi`), as the custom resources spell them.
 
-Both are values with one canonical spelling: what is parsed and written again is equal, if not always the same text.
+What is read, written and read again is the same value; a quantity keeps the spelling that its author chose.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Final
@@ -25,9 +25,12 @@ _DURATION_MESSAGE: Final = "must be a duration above zero, like 90s, 30m, 1h30m 
 _SECONDS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _QUANTITY: Final = "([0-9]{1,12})(\\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?"
 _QUANTITY_MESSAGE: Final = "must be a quantity, like 8, 500m, 32Gi or 200G"
-_BINARY: Final = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "Pi": 1024**5}
-_DECIMAL: Final = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
-_FACTORS: Final = {"": Decimal(1), "m": Decimal("0.001"), **{k: Decimal(v) for k, v in (_BINARY | _DECIMAL).items()}}
+_FACTORS: Final = {
+    "m": Decimal("0.001"),
+    "": Decimal(1),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTP", start=1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTP", start=1)},
+}
 
 
 def parse_duration(text: object) -> timedelta:
@@ -64,9 +67,10 @@ Duration = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An amount as Kubernetes writes it; equal when the amounts are equal (`1024Mi` is `1Gi`)."""
+    """An amount as Kubernetes writes it: keeps its spelling, but is equal by its amount (`1024Mi` is `1Gi`)."""
 
     value: Decimal
+    text: str = field(compare=False)
 
     @classmethod
     def parse(cls, text: object) -> Quantity:
@@ -77,17 +81,10 @@ class Quantity:
         found = re.fullmatch(_QUANTITY, plain) if isinstance(plain, str) else None
         if found is None:
             raise ValueError(_QUANTITY_MESSAGE)
-        return cls(Decimal(found[1] + (found[2] or "")) * _FACTORS[found[3] or ""])
+        return cls(Decimal(found[1] + (found[2] or "")) * _FACTORS[found[3] or ""], found[0])
 
     def __str__(self) -> str:
-        """Return the canonical spelling: the largest binary unit that leaves no fraction, a number, or thousandths."""
-        if self.value % 1:
-            return f"{(self.value * 1000).to_integral_value()}m"
-        number = int(self.value)
-        for unit, factor in reversed(_BINARY.items()):
-            if number and number % factor == 0:
-                return f"{number // factor}{unit}"
-        return str(number)
+        return self.text
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
