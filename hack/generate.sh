@@ -5,3 +5,4 @@ cd "$(dirname "$0")/.."
 python=.venv/bin/python
 
 $python -m tenantry_crds.generate "$@"
+$python hack/generate_docs.py "$@"
