@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import orjson
 
-from tenantry_api.facts import Refusal
+from tenantry_api.facts import Decision, Refusal
 
 __all__ = [
     "PROBLEM_JSON",
     "Refused",
     "TenantryError",
-    "Unavailable",
+    "backend_broke_off",
     "backend_unavailable",
     "catalog_stale",
+    "internal_error",
     "mlflow_error",
     "problem",
     "record_unavailable",
@@ -28,39 +30,45 @@ class TenantryError(Exception):
 
 
 class Refused(TenantryError):  # noqa: N818 - a refusal is an answer, not an error
-    """A step said no. The pipeline records the refusal and answers with it."""
+    """A step said no: the refusal is recorded, then answered with `headers` besides those that every refusal has."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(
+        self, refusal: Refusal, *, decision: Decision | None = None, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+        self.decision = decision
+        self.headers = headers
 
 
-class Unavailable(Refused):
-    """Not now: the answer is 503, and a client may try again after `retry_after` seconds."""
-
-    def __init__(self, refusal: Refusal, retry_after: int) -> None:
-        super().__init__(refusal)
-        self.retry_after = retry_after
-
-
-def _unavailable(reason: str, message: str, retry_after: int) -> Unavailable:
-    return Unavailable(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", reason, message), retry_after)
-
-
-def catalog_stale() -> Unavailable:
+def catalog_stale() -> Refused:
     return _unavailable(
-        "catalog_stale", "Access rules cannot be read at the moment, so nothing is allowed. Try again shortly.", 2
+        "catalog_stale", "Access rules cannot be read at the moment, so nothing is allowed. Try again shortly."
     )
 
 
-def record_unavailable() -> Unavailable:
+def record_unavailable() -> Refused:
     return _unavailable(
-        "record_unavailable", "The audit log cannot be written at the moment, so nothing is allowed. Try again.", 5
+        "record_unavailable", "The audit log cannot be written at the moment, so nothing is allowed. Try again shortly."
     )
 
 
-def backend_unavailable(detail: str) -> Unavailable:
-    return _unavailable("backend_unavailable", f"The project's backend is not available: {detail} Try again.", 5)
+def backend_unavailable(detail: str) -> Refused:
+    return _unavailable("backend_unavailable", f"The project's backend is not available: {detail} Try again shortly.")
+
+
+def backend_broke_off() -> Refused:
+    message = "The project's backend broke off the request; whether it was carried out is not known."
+    return Refused(Refusal(HTTPStatus.BAD_GATEWAY, "INTERNAL_ERROR", "backend_broke_off", message))
+
+
+def internal_error() -> Refused:
+    message = "A mistake of the service; its log has the details under the id of this request."
+    return Refused(Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "internal_error", message))
+
+
+def _unavailable(reason: str, message: str) -> Refused:
+    return Refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", reason, message))
 
 
 def mlflow_error(refusal: Refusal) -> bytes:

@@ -38,6 +38,7 @@ class Workspace:
     name: str
     display_name: str
     retired: bool = False
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Project:
     ready: bool = False
     fenced: bool = False
     retired: bool = False
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,14 @@ class SnapshotHolder:
         return None if self._snapshot is None else self._snapshot.revision
 
     def current(self) -> Snapshot:
-        """Raises `Unavailable` when the snapshot is stale: what may have been revoked is not allowed."""
+        """Raises `Refused` (503) when the snapshot is stale: what may have been revoked is not allowed."""
         if self._snapshot is None or not self.fresh:
             raise catalog_stale()
         return self._snapshot
+
+    def has_workspace(self, name: str) -> bool:
+        """Also from a stale snapshot: which log a refusal belongs to does not change with what is allowed."""
+        return self._snapshot is not None and name in self._snapshot.workspaces
 
     async def changed(self, seconds: float) -> None:
         """Return when a new snapshot arrives, or after `seconds`."""
@@ -147,9 +153,13 @@ async def read_snapshot(connection: asyncpg.Connection) -> Snapshot:
 
 
 def _workspaces(rows: Iterable[asyncpg.Record]) -> dict[str, Workspace]:
-    return {
-        row["name"]: Workspace(row["name"], row["display_name"], retired=row["retired_at"] is not None) for row in rows
-    }
+    return {row["name"]: _workspace(row) for row in rows}
+
+
+def _workspace(row: asyncpg.Record) -> Workspace:
+    return Workspace(
+        row["name"], row["display_name"], retired=row["retired_at"] is not None, created_at=row["created_at"]
+    )
 
 
 def _projects(rows: Iterable[asyncpg.Record]) -> dict[tuple[str, str], Project]:
@@ -169,6 +179,7 @@ def _project(row: asyncpg.Record) -> Project:
         ready=row["ready"],
         fenced=row["fenced"],
         retired=row["retired_at"] is not None,
+        created_at=row["created_at"],
     )
 
 

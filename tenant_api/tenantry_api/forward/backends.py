@@ -73,7 +73,7 @@ class Backends:
             self._used.add(key)
 
     async def running(self, key: ProjectKey, deadline: float) -> Backend:
-        """The backend, woken if it sleeps. Raises `Unavailable` at the deadline, with what the operator says of it."""
+        """The backend, woken if it sleeps. Raises `Refused` (503) at the deadline, with the operator's reason."""
         while True:
             backend = self._holder.current().backends.get(key)
             if backend is not None and backend.state == "running":

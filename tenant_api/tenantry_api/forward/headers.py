@@ -1,13 +1,16 @@
 """Which headers cross the door, in either direction. Pure, and idempotent: passing twice changes nothing more.
 
-To the backend goes what is on a list. Whatever else a client sends never arrives: its credentials, its cookies, its
-Origin, hop-by-hop headers, anything that names a workspace or a user (X-MLFLOW-*, X-Forwarded-*, X-Remote-*).
+To the backend goes what is on a list, and what `classify` read and wrote again. Whatever else a client sends never
+arrives: its credentials, its cookies, its Origin, hop-by-hop headers, anything that names a workspace or a user
+(X-MLFLOW-*, X-Forwarded-*, X-Remote-*).
 To the client goes all but what is on a list: a backend is untrusted, and shares our origin with every other project.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
+from tenantry_api.facts import Action
 
 __all__ = ["SECRET_HEADER", "backend_headers", "client_headers"]
 
@@ -18,14 +21,11 @@ _TO_BACKEND = frozenset(
         b"accept",
         b"accept-encoding",
         b"accept-language",
-        b"content-encoding",
         b"if-modified-since",
         b"if-none-match",
         b"if-range",
         b"range",
         b"user-agent",
-        # OTLP names its experiment here; `classify` has read it and refuses all but a plain number.
-        b"x-mlflow-experiment-id",
     }
 )
 
@@ -69,19 +69,14 @@ _SANDBOX = (b"content-security-policy", b"sandbox; default-src 'none'; style-src
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
-def backend_headers(
-    received: RawHeaders, *, secret: str, content_type: str | None, content_length: int | None
-) -> list[tuple[str, str]]:
-    """What the backend gets, but for Host, which the client library makes from the address.
-
-    `content_type` and `content_length` are of the body that we send, which need not be the one that we received.
-    """
+def backend_headers(received: RawHeaders, action: Action, secret: str) -> list[tuple[str, str]]:
+    """What the backend gets, but for Host, which the client library makes from the address."""
     kept = [(_text(name), _text(value)) for name, value in received if name in _TO_BACKEND]
-    own = [(SECRET_HEADER.lower(), secret)]
-    if content_type is not None:
-        own.append(("content-type", content_type))
-    if content_length is not None:
-        own.append(("content-length", str(content_length)))
+    own = [(SECRET_HEADER.lower(), secret), *action.headers]
+    if action.content_type is not None:
+        own.append(("content-type", action.content_type))
+    if action.content_length is not None:
+        own.append(("content-length", str(action.content_length)))
     return kept + own
 
 

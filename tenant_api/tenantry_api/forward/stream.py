@@ -5,15 +5,15 @@ A request is sent once. Only a connection that could not be made is tried again,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 from yarl import URL
 
-from tenantry_api.errors import Refused
-from tenantry_api.facts import Action, Refusal
+from tenantry_api.errors import backend_broke_off
+from tenantry_api.facts import Action
 from tenantry_api.forward.backends import Backends, ProjectKey
 from tenantry_api.forward.headers import RawHeaders, backend_headers
 from tenantry_api.snapshot import Backend
@@ -56,7 +56,7 @@ class Answer:
         # After the last byte this is no more than a flag: the connection is back in the pool by then.
         self._response.close()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes. Raises `Interrupted` when the backend stops before the end, or for too long."""
         try:
             async for chunk in self._response.content.iter_any():
@@ -104,7 +104,7 @@ class Forwarder:
     ) -> Answer:
         """Send `action`, with `body` in place of its own when that is streamed.
 
-        Raises `Unavailable` (503) when no backend could be reached, `Refused` (502) when one was and broke off.
+        Raises `Refused`: with 503 when no backend could be reached, with 502 when one was and broke off.
         """
         deadline = self.backends.deadline()
         while True:
@@ -114,7 +114,7 @@ class Forwarder:
             except _NOT_REACHED:
                 await self.backends.refused(key, deadline)
             except _BROKEN as error:
-                raise Refused(_broken_off(action)) from error
+                raise backend_broke_off() from error
 
     async def _request(
         self, backend: Backend, action: Action, headers: RawHeaders, body: AsyncIterator[bytes] | None
@@ -125,20 +125,6 @@ class Forwarder:
             action.method,
             URL(f"{backend.address}{action.path}{'?' if action.query else ''}{action.query}", encoded=True),
             data=action.body if body is None else body,
-            headers=backend_headers(
-                headers,
-                secret=backend.secret,
-                content_type=action.content_type,
-                content_length=action.content_length if body is not None else _length(action.body),
-            ),
+            headers=backend_headers(headers, action, backend.secret),
             allow_redirects=False,
         )
-
-
-def _length(body: bytes | None) -> int | None:
-    return None if body is None else len(body)
-
-
-def _broken_off(action: Action) -> Refusal:
-    detail = "The project's backend broke off the request; whether it was carried out is not known."
-    return Refusal(502, "INTERNAL_ERROR", "backend_broke_off", detail, action.operation, action.resources)

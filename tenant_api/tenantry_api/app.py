@@ -1,0 +1,90 @@
+"""The ASGI application: /w/… goes to the door as it came, everything else to FastAPI.
+
+Between the two there is nothing: no middleware stands on the proxied path.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi import FastAPI
+
+from tenantry_api import health
+from tenantry_api.errors import internal_error
+from tenantry_api.exchange import Exchange, Receive, Scope, Send, refusal_reply
+from tenantry_api.metrics import Metrics
+from tenantry_api.pipeline import Door
+from tenantry_api.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = ["Application", "Parts"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs between the application's start and its end."""
+
+    services: Services
+    door: Door
+
+
+class Application:
+    """`parts` is entered when the server starts the application (ASGI lifespan) and left when it stops it."""
+
+    def __init__(self, parts: Callable[[], AbstractAsyncContextManager[Parts]]) -> None:
+        self._parts = parts
+        self._metrics = Metrics()
+        self._door: Door | None = None
+        self.api = _api(self._lifespan)
+        self.api.state.metrics = self._metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _is_proxied(scope["raw_path"]):
+            await self._proxied(Exchange(scope, receive, send))
+        else:
+            await self.api(scope, receive, send)
+
+    async def _proxied(self, exchange: Exchange) -> None:
+        assert self._door is not None, "the server runs the lifespan first"
+        began = time.perf_counter()
+        kind = "failed"
+        self._metrics.began()
+        try:
+            kind = await self._door.serve(exchange)
+        except Exception:  # noqa: BLE001
+            # The outer boundary: a mistake of ours costs one request, and says so in the log alone.
+            _log.exception("a request failed", request_id=str(exchange.call.id))
+            if not exchange.started:
+                await exchange.respond(refusal_reply(internal_error(), exchange.call.id))
+        finally:
+            seconds = time.perf_counter() - began
+            self._metrics.ended(kind, exchange.status, seconds, received=exchange.received, sent=exchange.sent)
+
+    @asynccontextmanager
+    async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
+        async with self._parts() as parts:
+            api.state.services = parts.services
+            self._door = parts.door
+            yield
+            self._door = None
+
+
+def _is_proxied(raw_path: bytes) -> bool:
+    return raw_path.startswith(b"/w/") or raw_path == b"/w"
+
+
+def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    api = FastAPI(
+        title="Tenantry", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
+    )
+    api.include_router(health.router)
+    return api
