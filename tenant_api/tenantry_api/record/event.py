@@ -29,6 +29,7 @@ __all__ = [
     "Event",
     "Stage",
     "canonical",
+    "instant",
     "intent",
     "notice",
     "outcome",
@@ -218,7 +219,7 @@ def canonical(value: Json) -> bytes:
 
 
 def _common(stage: Stage, event: UUID, at: datetime, log: str) -> dict[str, Json]:
-    return {"id": str(event), "log": log, "schema": SCHEMA, "stage": stage, "time": _instant(at)}
+    return {"id": str(event), "log": log, "schema": SCHEMA, "stage": stage, "time": instant(at)}
 
 
 def _event(fields: dict[str, Json], event: UUID, at: datetime, actor: str) -> Event:
@@ -266,7 +267,7 @@ def _client(client: Client) -> Json:
 
 def _decision(decision: Decision) -> Json:
     told: dict[str, Json] = {"allowed": decision.allowed, "revision": decision.revision, "rule": decision.rule}
-    return told | ({"decided_at": _instant(decision.decided_at)} if decision.decided_at else {})
+    return told | ({"decided_at": instant(decision.decided_at)} if decision.decided_at else {})
 
 
 def _body(action: Action) -> Json:
@@ -287,7 +288,7 @@ def _short(text: str) -> str:
     return f"{text[:_TEXT_LIMIT]}… sha256:{digest}"
 
 
-def _instant(at: datetime) -> str:
+def instant(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, always the same width: it sorts as text."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 

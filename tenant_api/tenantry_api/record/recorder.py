@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
@@ -34,14 +33,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Recorder:
-    """Belongs to the event loop that started it; `write` and `write_soon` keep their order.
+    """Belongs to the event loop that started it; `write` and `write_soon` keep their order."""
 
-    `on_durable` is called on that loop after each group, for the shipper.
-    """
-
-    def __init__(self, directory: Path, *, on_durable: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._on_durable = on_durable
+        # Set after each group, for the shipper, which clears it.
+        self.grown = asyncio.Event()
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         # Lazy events that the device refused: they go first when it accepts again. There is no drop path.
         self._kept: list[_Item] = []
@@ -125,4 +122,4 @@ class Recorder:
             else:
                 waiter.set_result(None)
         if not refused:
-            self._on_durable()
+            self.grown.set()
