@@ -99,14 +99,18 @@ class State:
         unfinished.rename(file)
 
     def _take_lock(self) -> None:
-        self._lock = (self.directory / "lock").open("a+")
+        self._lock = lock = (self.directory / "lock").open("a+")
         end = time.monotonic() + _LAST_RUN_ENDS_WITHIN
-        while not _locked(self._lock):
-            self._give_up_if_alive(end)
+        while not _locked(lock):
+            try:
+                self._give_up_if_alive(end)
+            except StateInUse:
+                self.close()
+                raise
             time.sleep(0.1)
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
 
     def _give_up_if_alive(self, end: float) -> None:
         owner = (self.directory / "lock").read_text()

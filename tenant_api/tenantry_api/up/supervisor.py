@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tenantry_api.up.processes import Command, Process
 
 __all__ = ["Supervisor"]
 
-_FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 # A child that ran this long is healthy: its next end starts over with the first pause.
 _HEALTHY_AFTER = 60.0
@@ -24,8 +23,8 @@ _HEALTHY_AFTER = 60.0
 class _Child:
     start: Callable[[], Process]
     process: Process
-    since: float = field(default_factory=time.monotonic)
-    pause: float = _FIRST_PAUSE
+    pause: float
+    since: float
     # When to start it again; None while it runs.
     again_at: float | None = None
 
@@ -33,8 +32,9 @@ class _Child:
 class Supervisor:
     """`report` gets a text for people whenever a child ends by itself or is started again."""
 
-    def __init__(self, report: Callable[[str], None]) -> None:
+    def __init__(self, report: Callable[[str], None], *, first_pause: float = 1.0) -> None:
         self._report = report
+        self._first_pause = first_pause
         self._children: list[_Child] = []
 
     def start(self, command: Command) -> Process:
@@ -42,7 +42,7 @@ class Supervisor:
 
     def adopt(self, start: Callable[[], Process]) -> Process:
         """Start a child that needs more than a command, and keep it."""
-        child = _Child(start, start())
+        child = _Child(start, start(), self._first_pause, time.monotonic())
         self._children.append(child)
         return child.process
 
@@ -70,7 +70,7 @@ class Supervisor:
     def _bury(self, child: _Child) -> None:
         now = time.monotonic()
         if now - child.since > _HEALTHY_AFTER:
-            child.pause = _FIRST_PAUSE
+            child.pause = self._first_pause
         child.again_at = now + child.pause
         self._report(f"{child.process.obituary()}\nStarting it again in {child.pause:.0f} s.")
         child.pause = min(2 * child.pause, _LONGEST_PAUSE)
