@@ -22,6 +22,7 @@ BEFORE_IMPORT: Final[Mapping[str, str]] = MappingProxyType(
         # pyarrow's allocator would start a thread, and a process with threads must not fork.
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
         # The guard decides who may call. MLflow's check of the Host header would add a second opinion.
         "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

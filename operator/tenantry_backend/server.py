@@ -9,13 +9,16 @@ import gc
 import os
 import signal
 import socket
+import sys
 import tempfile
 from types import FrameType
 from typing import Final
 
+import psycopg
 import uvicorn
 from mlflow.server import handlers
 from mlflow.server.fastapi_app import app
+from sqlalchemy.engine import make_url
 
 from tenantry_backend.confine import confine, die_with
 from tenantry_backend.environment import for_server
@@ -26,6 +29,8 @@ __all__ = ["serve"]
 
 # Longer than the gateway keeps an idle connection: it must be the one who closes, or a request meets a closed door.
 _KEEP_ALIVE: Final = 300
+# Seconds that the database has to accept a login.
+_LOGIN: Final = 5
 # Seconds after the grace in which the kernel ends a server that did not: a thread of MLflow's may hang for ever.
 _LAST_RESORT: Final = 2
 
@@ -38,6 +43,7 @@ def serve(listener: socket.socket, settings: ServerSettings, spawner: int) -> No
     die_with(spawner)
     os.environ.update(for_server(settings))
     tempfile.tempdir = None  # Forget the spawner's: TMPDIR is another now.
+    _log_in(settings.database_url.get_secret_value())
     _open_stores()
     guarded = Guard(app, settings.secret.get_secret_value())
     _Server(_configuration(guarded, settings.grace)).run(sockets=[listener])
@@ -47,6 +53,15 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         signal.alarm((self.config.timeout_graceful_shutdown or 0) + _LAST_RESORT)
         super().handle_exit(sig, frame)
+
+
+def _log_in(url: str) -> None:
+    """Say at once what is wrong: MLflow's stores would try for a minute before they do."""
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        psycopg.connect(address, connect_timeout=_LOGIN).close()
+    except psycopg.OperationalError as error:
+        sys.exit(f"cannot log in to the project's database: {error}")
 
 
 def _open_stores() -> None:

@@ -50,7 +50,7 @@ State = Stopped | Running | Failed
 
 
 class Runtime(Protocol):
-    """Callbacks are given to the implementation's constructor, come from its threads, and must return soon.
+    """Callbacks are given to the implementation's constructor, come from its threads, must return soon and not raise.
 
     `on_exit(key, reason)` when a server that was running has ended by itself; `on_recovery(key)` when one that failed
     runs again. Neither is called for what `start` and `stop` do before they return.
