@@ -19,6 +19,8 @@ import uvicorn
 from pydantic import ValidationError
 
 from tenantry_api.app import Application, Parts
+from tenantry_api.audit.keys import load_signing_key
+from tenantry_api.audit.log import AuditLog
 from tenantry_api.authorize import Authorizer
 from tenantry_api.classify import load_table
 from tenantry_api.forward import Backends, Forwarder
@@ -60,6 +62,16 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         shipper = Shipper(recorder, url)
         await shipper.start()
         stack.push_async_callback(shipper.stop)
+        audit = AuditLog(
+            catalog_url=url,
+            key=load_signing_key(settings.signing_key_file),
+            origin=settings.origin,
+            directory=settings.checkpoints,
+            recorder=recorder,
+            shipper=shipper,
+        )
+        await audit.start()
+        stack.push_async_callback(audit.stop)
         identifier = Identifier(
             engine,
             public_url=settings.public_url,
@@ -85,7 +97,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             recorder=recorder,
             forwarder=forwarder,
         )
-        yield Parts(Services(settings, engine, holder, identifier, authorizer, recorder), door)
+        yield Parts(Services(settings, engine, holder, identifier, authorizer, recorder, audit), door)
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tenantry_api.audit.log import AuditLog
 from tenantry_api.authorize import Authorizer
 from tenantry_api.identify import Identifier
 from tenantry_api.record.recorder import Recorder
@@ -25,3 +26,4 @@ class Services:
     identifier: Identifier
     authorizer: Authorizer
     recorder: Recorder
+    audit: AuditLog

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     record_directory: Path
     # Ed25519, PEM, PKCS#8: signs checkpoints and exports.
     signing_key_file: Path
+    # Where checkpoints are published, off the database; `checkpoints` beside the record's directory when empty.
+    checkpoint_directory: Path | None = None
     # How checkpoints call this installation; the host of `public_url` when empty.
     log_origin: str = ""
     oidc_issuer: str
@@ -53,6 +55,10 @@ class Settings(BaseSettings):
     @property
     def port(self) -> int:
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.checkpoint_directory or self.record_directory.parent / "checkpoints"
 
     @property
     def origin(self) -> str:
