@@ -107,14 +107,14 @@ class Machine:
         """All at once, since none needs another to start; then wait for each."""
         if self._options.issuer is None:
             provider = self._start("provider", "tenantry_api.up.provider", self._settings_of_provider())
-        operator = self._start("operator", "tenantry_operator", self._settings_of_operator())
+        self._start("operator", "tenantry_operator", self._settings_of_operator())
         door = self._start("door", "tenantry_api", self._settings_of_door())
         if self._options.issuer is None:
             with self._progress("Development identity provider"):
                 self._wait(provider, lambda: _answers(self._provider_port, "/.well-known/openid-configuration"))
         with self._progress("Door"):
             self._wait(door, lambda: _answers(self._port, "/readyz"))
-        operator.check()
+        self._supervisor.check()
 
     def wait_for_projects(self) -> None:
         """Until each manifest of a project has an answer: ready, or a reason that the table shows."""
@@ -170,6 +170,8 @@ class Machine:
             "TENANTRY_LISTEN": f"127.0.0.1:{self._port}",
             "TENANTRY_RECORD_DIRECTORY": f"{self.state.record}",
             "TENANTRY_SIGNING_KEY_FILE": f"{self.state.signing_key}",
+            # Not the host of the public URL, which another --port would change: the key tells installations apart.
+            "TENANTRY_LOG_ORIGIN": "localhost",
             "TENANTRY_OIDC_ISSUER": self.issuer.url,
             "TENANTRY_OIDC_CLIENT_ID": self.issuer.client_id,
             **({} if secret is None else {"TENANTRY_OIDC_CLIENT_SECRET": secret}),
