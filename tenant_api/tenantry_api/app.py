@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 from fastapi import FastAPI
 
-from tenantry_api import health
+from tenantry_api import health, web
 from tenantry_api.errors import internal_error
 from tenantry_api.exchange import Exchange, Receive, Scope, Send, refusal_reply
 from tenantry_api.metrics import Metrics
@@ -87,4 +87,5 @@ def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> Fa
         title="Tenantry", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
     )
     api.include_router(health.router)
+    web.install(api)
     return api

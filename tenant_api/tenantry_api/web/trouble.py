@@ -1,0 +1,92 @@
+"""One place where errors become answers: on record first, then a page for people, a problem document for programs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tenantry_api.errors import Refused, record_unavailable
+from tenantry_api.facts import Refusal
+from tenantry_api.identify import DATABASE_ERRORS, refusals
+from tenantry_api.identify.oidc import SignInError
+from tenantry_api.record.recorder import RecordUnavailable
+from tenantry_api.routes.journal import REQUEST_ID, Journal
+from tenantry_api.routes.problems import problem_response, validation_refusal
+from tenantry_api.services import Services
+from tenantry_api.web.rendering import render
+
+__all__ = ["install"]
+
+_log = structlog.get_logger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(Refused, _on_refused)
+    app.add_exception_handler(SignInError, _on_sign_in_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(RecordUnavailable, _on_record_unavailable)
+    for error in DATABASE_ERRORS:
+        app.add_exception_handler(error, _on_database_error)
+
+
+async def _on_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    headers = {name.decode(): value.decode() for name, value in error.headers}
+    if error.refusal.status == HTTPStatus.SEE_OTHER:
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers=headers)
+    return await _refuse(request, error.refusal, headers)
+
+
+async def _on_sign_in_error(request: Request, error: Exception) -> Response:
+    """Raised by a page; the failed sign-in is on record already."""
+    assert isinstance(error, SignInError)
+    return _answer(request, Refusal(400, "UNAUTHENTICATED", error.reason, error.message), {})
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """What the framework raises: no such address, no such method."""
+    assert isinstance(error, HTTPException)
+    message = f"There is nothing at {request.method} {request.url.path}: compare the address with /api/v1/openapi.json."
+    why = Refusal(error.status_code, "ENDPOINT_NOT_FOUND", "address_unknown", message)
+    return await _refuse(request, why, dict(error.headers or {}))
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return await _refuse(request, validation_refusal(error.errors()), {})
+
+
+async def _on_record_unavailable(request: Request, _error: Exception) -> Response:
+    return _answer(request, record_unavailable().refusal, {"Retry-After": "5"})
+
+
+async def _on_database_error(request: Request, error: Exception) -> Response:
+    _log.warning("database_unavailable", path=request.url.path, error=repr(error))
+    return await _refuse(request, refusals.IDENTITY_UNAVAILABLE, {"Retry-After": "5"})
+
+
+async def _refuse(request: Request, why: Refusal, headers: dict[str, str]) -> Response:
+    services: Services = request.app.state.services
+    workspace = request.path_params.get("workspace")
+    known = workspace if workspace and services.snapshot.has_workspace(workspace) else None
+    try:
+        await Journal.of(request, services.recorder).refused(request, why, known)
+    except RecordUnavailable:
+        why = record_unavailable().refusal
+    return _answer(request, why, headers)
+
+
+def _answer(request: Request, why: Refusal, headers: dict[str, str]) -> Response:
+    services: Services = request.app.state.services
+    told = {REQUEST_ID: str(Journal.of(request, services.recorder).id)} | headers
+    if request.url.path.startswith("/api/"):
+        return problem_response(why, told)
+    page = render(request, "trouble.html", status=why.status, why=why, title=HTTPStatus(why.status).phrase)
+    page.headers.update(told)
+    return page
