@@ -1,18 +1,18 @@
-"""What both kinds share: names, roles, grants, conditions. Frozen values; no I/O."""
+"""What both kinds share: names, roles, grants, policy; conditions and units by import. Frozen values; no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, Final
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
-from tenantry_crds.rules import RULES_KEY, Rule, Unique, matching
+from tenantry_crds.condition import Condition, ConditionStatus, ConditionType, Phase, Status
+from tenantry_crds.rules import Rule, Unique, matching
 from tenantry_crds.units import Duration, Quantity, format_duration, parse_duration
+from tenantry_crds.value import Instant, Value
 
 __all__ = [
     "API_VERSION",
@@ -107,58 +107,6 @@ class PolicyMode(StrEnum):
     WARN = "warn"
 
 
-class ConditionType(StrEnum):
-    """`Ready` is the AND of the others; each of those is the answer of a real probe. Alphabetical."""
-
-    ACCESS_PUBLISHED = "AccessPublished"
-    BACKEND_AVAILABLE = "BackendAvailable"
-    DATABASE_READY = "DatabaseReady"
-    ISOLATION_READY = "IsolationReady"
-    READY = "Ready"
-    STORAGE_READY = "StorageReady"
-
-
-class ConditionStatus(StrEnum):
-    FALSE = "False"
-    TRUE = "True"
-    UNKNOWN = "Unknown"
-
-
-class Phase(StrEnum):
-    """One word for a table. The conditions say why. Alphabetical."""
-
-    FAILED = "Failed"
-    FENCED = "Fenced"
-    HIBERNATED = "Hibernated"
-    PAUSED = "Paused"
-    PENDING = "Pending"
-    READY = "Ready"
-    TERMINATING = "Terminating"
-
-
-class Value(BaseModel):
-    """A part of a manifest: frozen, camelCase outside, no field that we do not know."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", use_attribute_docstrings=True
-    )
-    # Rules that need more than one field.
-    rules: ClassVar[tuple[Rule, ...]] = ()
-
-    @model_validator(mode="after")
-    def _keeps_the_rules(self) -> Self:
-        for rule in self.rules:
-            rule.check(self)
-        return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        written = handler.resolve_ref_schema(handler(schema))
-        if cls.rules:
-            written[RULES_KEY] = [rule.as_cel() for rule in cls.rules]
-        return written
-
-
 NAME_RULES: Final = (
     Rule(
         f"must be at most {MAX_NAME} characters, so that names made from it fit into 63: choose a shorter one",
@@ -177,12 +125,6 @@ NAME_RULES: Final = (
 )
 
 
-def _no_number(value: object) -> object:
-    if isinstance(value, (int, float)):
-        raise ValueError("must be an RFC 3339 time with a zone, like 2027-01-31T00:00:00Z")  # noqa: TRY004, pydantic
-    return value
-
-
 Name = Annotated[str, *NAME_RULES]
 DisplayName = Annotated[str, Field(max_length=100)]
 _Namespace = Annotated[
@@ -195,8 +137,6 @@ User = Annotated[
     Field(min_length=1, max_length=254),
     matching("[^A-Z\\s]+", "must be in lower case and without spaces, because addresses are compared exactly"),
 ]
-# A number would pass for seconds since 1970; the API server takes the text alone.
-Instant = Annotated[AwareDatetime, BeforeValidator(_no_number)]
 Group = Annotated[str, Field(min_length=1, max_length=254)]
 TagName = Annotated[str, Field(min_length=1, max_length=250)]
 
@@ -270,33 +210,3 @@ class Policy(Value):
     """Tags that every run must have."""
     mode: PolicyMode = PolicyMode.WARN
     """`warn` reports what is missing, `enforce` refuses it, `off` does neither."""
-
-
-class Condition(Value):
-    """One fact about an object, as Kubernetes' own kinds state theirs."""
-
-    type: ConditionType
-    """What the fact is about."""
-    status: ConditionStatus
-    """Whether it holds."""
-    reason: Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Z][A-Za-z0-9]*$")]
-    """Why, in one word for programs."""
-    message: Annotated[str, Field(max_length=4096)] = ""
-    """Why, and what to do next, for people. Holds no secret and no time."""
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    """The generation of the manifest that this was found out about."""
-    last_transition_time: Instant | None = None
-    """When the status last changed."""
-
-
-class Status(Value):
-    """What the operator found out; it alone writes here."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    phase: Phase = Phase.PENDING
-    """One word for a table; the conditions say why."""
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    """The generation of the manifest that this status belongs to."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=20), Unique("type")] = ()
-    """`Ready`, and the conditions that it is the AND of."""
