@@ -6,6 +6,7 @@ import importlib.metadata
 
 import typer
 
+from tenantry_api.cli import audit
 from tenantry_api.cli.up import up
 
 __all__ = ["app"]
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # Locals hold tokens and passwords.
 )
 app.command()(up)
+app.add_typer(audit.app, name="audit")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """A whole installation on one machine, composed: PostgreSQL, catalog, provider, operator, door.
 
 The same programs that run elsewhere, started as children with their settings in the environment. Nothing of theirs is
-imported here; what they need from one another are the addresses and files that `_settings_of_*` name.
+imported here; what they need from one another are the addresses and files in their settings.
 """
 
 from __future__ import annotations
@@ -105,16 +105,14 @@ class Machine:
 
     def start_programs(self) -> None:
         """All at once, since none needs another to start; then wait for each."""
-        if self._options.issuer is None:
-            provider = self._start("provider", "tenantry_api.up.provider", self._settings_of_provider())
-        self._start("operator", "tenantry_operator", self._settings_of_operator())
-        door = self._start("door", "tenantry_api", self._settings_of_door())
-        if self._options.issuer is None:
+        provider = None if self._options.issuer else self._start_provider()
+        self._start_operator()
+        door = self._start_door()
+        if provider is not None:
             with self._progress("Development identity provider"):
                 self._wait(provider, lambda: _answers(self._provider_port, "/.well-known/openid-configuration"))
         with self._progress("Door"):
             self._wait(door, lambda: _answers(self._port, "/readyz"))
-        self._supervisor.check()
 
     def wait_for_projects(self) -> None:
         """Until each manifest of a project has an answer: ready, or a reason that the table shows."""
@@ -153,18 +151,19 @@ class Machine:
         )
         return self._supervisor.start(command)
 
-    def _settings_of_operator(self) -> dict[str, str]:
-        return {
+    def _start_operator(self) -> Process:
+        settings = {
             "TENANTRY_CATALOG_URL": self._addresses["operator"],
             "TENANTRY_PROVISION_URL": self.postgres.url(),
             "TENANTRY_SOURCE_DIRECTORY": f"{self._options.manifests.absolute()}",
             "TENANTRY_STATE_DIRECTORY": f"{self.state.operator}",
             "TENANTRY_PUBLIC_URL": self.url,
         }
+        return self._start("operator", "tenantry_operator", settings)
 
-    def _settings_of_door(self) -> dict[str, str]:
+    def _start_door(self) -> Process:
         secret = self.issuer.client_secret
-        return {
+        settings = {
             "TENANTRY_CATALOG_URL": self._addresses["api"],
             "TENANTRY_PUBLIC_URL": self.url,
             "TENANTRY_LISTEN": f"127.0.0.1:{self._port}",
@@ -176,14 +175,16 @@ class Machine:
             "TENANTRY_OIDC_CLIENT_ID": self.issuer.client_id,
             **({} if secret is None else {"TENANTRY_OIDC_CLIENT_SECRET": secret}),
         }
+        return self._start("door", "tenantry_api", settings)
 
-    def _settings_of_provider(self) -> dict[str, str]:
-        return {
+    def _start_provider(self) -> Process:
+        settings = {
             "TENANTRY_PROVIDER_LISTEN": f"127.0.0.1:{self._provider_port}",
             "TENANTRY_PROVIDER_USERS_FILE": f"{self._options.users.absolute()}",
             "TENANTRY_PROVIDER_KEY_FILE": f"{self.state.provider_key}",
             "TENANTRY_PUBLIC_URL": self.url,
         }
+        return self._start("provider", "tenantry_api.up.provider", settings)
 
     def _wait(self, process: Process, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + _READY_WITHIN
