@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from tenantry_api.errors import Refused
 from tenantry_api.facts import Principal, Refusal
-from tenantry_api.routes.journal import REQUEST_ID, Journal
+from tenantry_api.routes.journal import Journal
 from tenantry_api.services import Services
 
 __all__ = ["Call", "CallOf", "JournalOf", "ServicesOf", "call", "check_csrf", "journal", "noticed", "services"]
@@ -43,16 +44,19 @@ def services(request: Request) -> Services:
 ServicesOf = Annotated[Services, Depends(services)]
 
 
-def journal(request: Request, response: Response, services: ServicesOf) -> Journal:
-    found = Journal.of(request, services.recorder)
-    response.headers[REQUEST_ID] = str(found.id)
-    return found
+def journal(request: Request, services: ServicesOf) -> Journal:
+    return Journal.of(request, services.recorder)
 
 
 JournalOf = Annotated[Journal, Depends(journal)]
 
 
-async def call(request: Request, services: ServicesOf, journal: JournalOf) -> Call:
+# Says so in the OpenAPI document; the identifier reads the header itself.
+_BEARER = HTTPBearer(auto_error=False, description="A token of Tenantry (tnt_…); the session's cookie will do as well.")
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+
+
+async def call(request: Request, services: ServicesOf, journal: JournalOf, _bearer: Bearer = None) -> Call:
     """Who calls, by token or by session. A session's unsafe calls need its CSRF token besides the same origin."""
     principal = await services.identifier.identify(request.method, request.scope["headers"])
     if isinstance(principal, Refusal):

@@ -13,11 +13,9 @@ from tenantry_api.facts import INSTALLATION_LOG, Principal, PrincipalKind, Refus
 from tenantry_api.record.event import Client, Details, notice, refusal
 from tenantry_api.record.recorder import Recorder
 
-__all__ = ["ANONYMOUS", "REQUEST_ID", "Journal"]
+__all__ = ["ANONYMOUS", "Journal"]
 
 ANONYMOUS = Principal(PrincipalKind.ANONYMOUS, "anonymous")
-
-REQUEST_ID = "X-Tenantry-Request-Id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Problem(BaseModel):
 
 
 def _described(text: str) -> dict[str, Any]:
-    return {"model": Problem, "description": text, "content": {PROBLEM_JSON: {}}}
+    return {"description": text, "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}}}
 
 
 # What any call may answer besides its own.

@@ -15,7 +15,7 @@ from tenantry_api.facts import Refusal
 from tenantry_api.identify import DATABASE_ERRORS, refusals
 from tenantry_api.identify.oidc import SignInError
 from tenantry_api.record.recorder import RecordUnavailable
-from tenantry_api.routes.journal import REQUEST_ID, Journal
+from tenantry_api.routes.journal import Journal
 from tenantry_api.routes.problems import problem_response, validation_refusal
 from tenantry_api.services import Services
 from tenantry_api.web.rendering import render
@@ -83,10 +83,8 @@ async def _refuse(request: Request, why: Refusal, headers: dict[str, str]) -> Re
 
 
 def _answer(request: Request, why: Refusal, headers: dict[str, str]) -> Response:
-    services: Services = request.app.state.services
-    told = {REQUEST_ID: str(Journal.of(request, services.recorder).id)} | headers
     if request.url.path.startswith("/api/"):
-        return problem_response(why, told)
+        return problem_response(why, headers)
     page = render(request, "trouble.html", status=why.status, why=why, title=HTTPStatus(why.status).phrase)
-    page.headers.update(told)
+    page.headers.update(headers)
     return page
