@@ -38,12 +38,13 @@ class Person:
     def __init__(self, url: str, username: str) -> None:
         self.url = url
         self.username = username
+        self._csrf = ""
         self._session = requests.Session()
         # Browsers take Secure cookies from a loopback address without TLS; the jar has to be told so.
         self._session.cookies.set_policy(DefaultCookiePolicy(secure_protocols=("http", "https")))
 
     def sign_in(self) -> None:
-        picker = self._get("/login")
+        picker = self._get("/login/start")
         asked = parse_qs(urlsplit(picker.url).query)
         assert asked["response_type"] == ["code"], picker.url
         assert asked["code_challenge_method"] == ["S256"], picker.url
@@ -51,6 +52,7 @@ class Person:
         page = self._session.post(form.action, {**form.fields, "user": self.username}, timeout=_TIMEOUT)
         page.raise_for_status()
         assert page.url.startswith(self.url), f"sign-in ended at {page.url}"
+        self._csrf = self.api("GET", "/api/v1/me")["csrf_token"]
 
     def create_token(self, name: str) -> str:
         """A token for all that this person may do; its value is in the answer and nowhere else."""
@@ -60,7 +62,7 @@ class Person:
         response = self._session.request(
             method,
             self.url + path,
-            headers={"Origin": self.url, "Sec-Fetch-Site": "same-origin"},
+            headers={"Origin": self.url, "Sec-Fetch-Site": "same-origin", "X-CSRF-Token": self._csrf},
             timeout=_TIMEOUT,
             **body,
         )
