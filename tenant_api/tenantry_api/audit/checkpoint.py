@@ -59,7 +59,7 @@ def read_checkpoint(note: bytes) -> Checkpoint:
         checkpoint = Checkpoint(origin, int(size), base64.b64decode(root, validate=True))
     except (ValueError, binascii.Error) as error:
         raise NoteInvalid(f"it does not have the {_LINES} lines of a checkpoint") from error
-    # One value, one spelling: no leading zeros, no spare bits in the base64.
-    if checkpoint.text != text or not origin:
+    # One value, one spelling: no leading zeros, no sign, no spare bits in the base64.
+    if checkpoint.text != text or checkpoint.size < 0 or not origin:
         raise NoteInvalid("it is not written as a checkpoint is")
     return checkpoint
