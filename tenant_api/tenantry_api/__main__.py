@@ -25,8 +25,11 @@ from tenantry_api.authorize import Authorizer
 from tenantry_api.classify import load_table
 from tenantry_api.forward import Backends, Forwarder
 from tenantry_api.identify import Identifier
+from tenantry_api.ledger import Ledger
 from tenantry_api.listen import Listener
+from tenantry_api.perform import Performer
 from tenantry_api.pipeline import Door
+from tenantry_api.promote import Turns
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
 from tenantry_api.services import Services
@@ -85,17 +88,25 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         listener = Listener(libpq_url(url), holder, identifier.forget)
         listener.start()
         stack.push_async_callback(listener.stop)
-        forwarder = Forwarder(Backends(engine, holder, settings.wake_timeout))
+        backends = Backends(engine, holder, settings.wake_timeout)
+        backends.start()
+        stack.push_async_callback(backends.stop)
+        forwarder = Forwarder(backends)
         await forwarder.start()
         stack.push_async_callback(forwarder.stop)
+        turns = Turns(libpq_url(url))
+        await turns.start()
+        stack.push_async_callback(turns.stop)
+        ledger = Ledger(recorder, holder)
         authorizer = Authorizer(holder.current)
         door = Door(
             snapshots=holder,
             tables={version: load_table(version) for version in SUPPORTED_MLFLOW_VERSIONS},
             identifier=identifier,
             authorizer=authorizer,
-            recorder=recorder,
-            forwarder=forwarder,
+            ledger=ledger,
+            performer=Performer(ledger, forwarder, turns),
+            backends=backends,
         )
         yield Parts(Services(settings, engine, holder, identifier, authorizer, recorder, audit), door)
 

@@ -73,7 +73,7 @@ class Application:
     async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
         async with self._parts() as parts:
             api.state.services = parts.services
-            self._door = parts.door
+            self._door = api.state.door = parts.door
             yield
             self._door = None
 

@@ -7,66 +7,26 @@ something is on disk before it is forwarded, and its outcome before it is answer
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from http import HTTPStatus
+from dataclasses import replace
 from typing import TypeVar
 
 from tenantry_api import refusals
 from tenantry_api.authorize import Authorizer
 from tenantry_api.classify import Body, Match, RouteTable, finish, match, parse_target
-from tenantry_api.errors import Refused, backend_broke_off, record_unavailable
-from tenantry_api.exchange import Call, ClientGone, Exchange, RawHeaders, Reply, refusal_reply
-from tenantry_api.facts import INSTALLATION_LOG, Action, Decision, Kind, Principal, PrincipalKind, Refusal, Target
-from tenantry_api.forward import Answer, Forwarder, Interrupted, client_headers
+from tenantry_api.errors import Refused, record_unavailable
+from tenantry_api.exchange import Call, ClientGone, Exchange, refusal_reply
+from tenantry_api.facts import Action, Decision, Kind, Principal, Refusal, Target
+from tenantry_api.forward import Backends
 from tenantry_api.identify import Identifier
-from tenantry_api.record.event import Details, Event, intent, outcome, refusal
-from tenantry_api.record.recorder import Recorder, RecordUnavailable
-from tenantry_api.snapshot import SnapshotHolder
+from tenantry_api.ledger import Admitted, Ledger, Trail
+from tenantry_api.perform import Performer, Promoted
+from tenantry_api.promote import Move, Terms
+from tenantry_api.record.recorder import RecordUnavailable
+from tenantry_api.snapshot import Project, SnapshotHolder
 
-__all__ = ["Admitted", "Door", "Trail"]
-
-# An answer to a mutation is held until its outcome is on disk. MLflow's are a few kilobytes.
-_MAX_HELD = 16 * 2**20
-# An answer up to this size is sent in one piece.
-_ONE_PIECE = 2**16
-
-_ANONYMOUS = Principal(PrincipalKind.ANONYMOUS, "anonymous")
+__all__ = ["Door"]
 
 Value = TypeVar("Value")
-
-
-@dataclass(slots=True)
-class Trail:
-    """What is known of a request so far, for the record of a refusal at any step."""
-
-    call: Call
-    target: Target | None = None
-    principal: Principal = _ANONYMOUS
-    operation: str = "unknown"
-    action: Action | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A request that may be done."""
-
-    call: Call
-    target: Target
-    principal: Principal
-    action: Action
-    decision: Decision
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.target.workspace, self.target.project
-
-    @property
-    def streamed(self) -> bool:
-        return self.action.kind is Kind.UPLOAD and self.action.body is None
 
 
 class Door:
@@ -79,26 +39,49 @@ class Door:
         tables: dict[str, RouteTable],
         identifier: Identifier,
         authorizer: Authorizer,
-        recorder: Recorder,
-        forwarder: Forwarder,
+        ledger: Ledger,
+        performer: Performer,
+        backends: Backends,
     ) -> None:
         self._snapshots = snapshots
         self._tables = tables
         self._identifier = identifier
         self._authorizer = authorizer
-        self._recorder = recorder
-        self._forwarder = forwarder
+        self._ledger = ledger
+        self._performer = performer
+        self._backends = backends
 
     async def serve(self, exchange: Exchange) -> str:
         """Answer the request. Returns the kind of its action, or `refused`."""
         trail = Trail(exchange.call)
         try:
             admitted = await self._admit(exchange, trail)
+            with self._backends.in_use(admitted.key):
+                await self._perform(exchange, admitted)
         except Refused as refused:
             await self._refuse(exchange, trail, refused)
             return "refused"
-        await self._perform(exchange, admitted)
+        except RecordUnavailable:
+            await exchange.respond(refusal_reply(record_unavailable(), exchange.call.id))
+            return "refused"
         return admitted.action.kind
+
+    async def promote(
+        self, call: Call, principal: Principal, target: Target, move: Move, terms: Terms
+    ) -> Promoted | Refusal:
+        """Our own API's way to what `serve` does for the stock client's promotions. Recorded whatever becomes of it."""
+        trail = Trail(call, target, principal)
+        try:
+            matched, body = self._as_stock_client(target, move)
+            trail.operation = matched.operation
+            trail.action = action = _accepted(finish(matched, body))
+            decision = self._authorize(principal, target, action)
+            self._check_reason(target, terms)
+            with self._backends.in_use((target.workspace, target.project)):
+                return await self._performer.promote(Admitted(call, target, principal, action, decision), terms)
+        except Refused as refused:
+            await self._ledger.refused(trail, refused)
+            return refused.refusal
 
     # ------------------------------------------------------------ identify → classify → authorize
 
@@ -114,15 +97,13 @@ class Door:
     def _match(self, exchange: Exchange, target: Target) -> Match | Refusal:
         if not target.path:
             return refusals.slash_missing()
-        project = self._snapshots.current().projects.get((target.workspace, target.project))
-        version = project.mlflow_version if project is not None else next(reversed(self._tables))
-        return match(self._tables[version], exchange.method, target, exchange.query, exchange.headers)
+        return match(self._table(target), exchange.method, target, exchange.query, exchange.headers)
 
     def _authorize(self, principal: Principal, target: Target, action: Action) -> Decision:
         decision = self._authorizer.decide(principal, target.workspace, target.project, action.permission)
         if not decision.allowed:
             raise Refused(refusals.no_grant(principal, target, action), decision=decision)
-        project = self._snapshots.current().projects.get((target.workspace, target.project))
+        project = self._project(target)
         if project is None or project.retired:
             raise Refused(refusals.not_found(target), decision=decision)
         if project.fenced:
@@ -132,97 +113,44 @@ class Door:
     # ------------------------------------------------------------ record → forward → complete
 
     async def _perform(self, exchange: Exchange, admitted: Admitted) -> None:
-        way = self._read if admitted.action.kind in {Kind.READ, Kind.DOWNLOAD, Kind.STATIC} else self._change
-        try:
-            with self._forwarder.backends.in_use(admitted.key):
-                await way(exchange, admitted)
-        except RecordUnavailable:
-            await exchange.respond(refusal_reply(record_unavailable(), exchange.call.id))
-
-    async def _read(self, exchange: Exchange, admitted: Admitted) -> None:
-        """The fsync of the intent and the backend overlap; the first byte leaves when both are done."""
-        begun = self._intent(admitted)
-        recorded = asyncio.create_task(self._recorder.write(begun))
-        try:
-            async with await self._forwarder.send(admitted.key, admitted.action, exchange.headers) as answer:
-                await recorded
-                status, completed = await _relay(exchange, admitted, answer)
-        except Refused as refused:
-            await recorded
-            status, completed = refused.refusal.status, False
-            await exchange.respond(refusal_reply(refused, exchange.call.id))
-        self._recorder.write_soon(_outcome(begun, exchange, status, exchange.sent, completed=completed))
-
-    async def _change(self, exchange: Exchange, admitted: Admitted) -> None:
-        """The intent is on disk before anything is forwarded, the outcome before anything is answered."""
-        begun = self._intent(admitted)
-        await self._recorder.write(begun)
-        streamed = exchange.chunks() if admitted.streamed else None
-        reply, completed = await self._carry_out(exchange, admitted, streamed)
-        status = refusals.CLIENT_CLOSED if exchange.gone else reply.status
-        await self._recorder.write(_outcome(begun, exchange, status, len(reply.body), completed=completed))
-        await exchange.respond(reply)
-
-    async def _carry_out(
-        self, exchange: Exchange, admitted: Admitted, body: AsyncIterator[bytes] | None
-    ) -> tuple[Reply, bool]:
-        """The answer to give, and whether the backend's own answer arrived whole."""
-        try:
-            async with await self._forwarder.send(admitted.key, admitted.action, exchange.headers, body) as answer:
-                content = await answer.read(_MAX_HELD)
-        except Refused as refused:
-            return refusal_reply(refused, exchange.call.id), False
-        except Interrupted:
-            return refusal_reply(backend_broke_off(), exchange.call.id), False
-        headers = client_headers(answer.headers, request_id=str(exchange.call.id), sandbox=False)
-        return Reply(answer.status, headers, content), True
-
-    # ------------------------------------------------------------ the record
-
-    def _intent(self, admitted: Admitted, details: Details | None = None) -> Event:
-        return intent(
-            id=admitted.call.id,
-            at=admitted.call.at,
-            log=self._log(admitted.target),
-            actor=admitted.principal,
-            client=admitted.call.client,
-            workspace=admitted.target.workspace,
-            project=admitted.target.project,
-            action=admitted.action,
-            decision=admitted.decision,
-            details=details,
-        )
-
-    def _log(self, target: Target | None) -> str:
-        """The workspace's own log if there is such a workspace, else the installation's."""
-        if target is not None and self._snapshots.has_workspace(target.workspace):
-            return target.workspace
-        return INSTALLATION_LOG
+        match admitted.action.kind:
+            case Kind.READ | Kind.DOWNLOAD | Kind.STATIC:
+                await self._performer.read(exchange, admitted)
+            case Kind.MUTATION | Kind.UPLOAD:
+                await self._performer.change(exchange, admitted)
+            case Kind.PROMOTION:
+                promoted = await self._performer.promote(
+                    admitted, Terms(), headers=exchange.headers, received=exchange.received
+                )
+                await exchange.respond(promoted.reply)
 
     async def _refuse(self, exchange: Exchange, trail: Trail, refused: Refused) -> None:
         """No refusal leaves unrecorded either."""
         refused = refusals.for_people(exchange, refused)
         try:
-            await self._recorder.write(self._refusal(trail, refused))
+            await self._ledger.refused(trail, refused)
         except RecordUnavailable:
             refused = record_unavailable()
         await exchange.respond(refusal_reply(refused, exchange.call.id))
 
-    def _refusal(self, trail: Trail, refused: Refused) -> Event:
-        resources = refused.refusal.resources if trail.action is None else trail.action.resources
-        return refusal(
-            id=trail.call.id,
-            at=trail.call.at,
-            log=self._log(trail.target),
-            actor=trail.principal,
-            client=trail.call.client,
-            workspace=trail.target.workspace if trail.target else None,
-            project=trail.target.project if trail.target else None,
-            method=trail.call.method,
-            path=trail.call.path,
-            refusal=replace(refused.refusal, operation=trail.operation, resources=resources),
-            decision=refused.decision,
-        )
+    # ------------------------------------------------------------ what the steps above look up
+
+    def _project(self, target: Target) -> Project | None:
+        return self._snapshots.current().projects.get((target.workspace, target.project))
+
+    def _table(self, target: Target) -> RouteTable:
+        project = self._project(target)
+        return self._tables[project.mlflow_version if project is not None else next(reversed(self._tables))]
+
+    def _as_stock_client(self, target: Target, move: Move) -> tuple[Match, bytes]:
+        method, path, body = move.request()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        return _accepted(match(self._table(target), method, replace(target, path=path), b"", headers)), body
+
+    def _check_reason(self, target: Target, terms: Terms) -> None:
+        project = self._project(target)
+        if project is not None and project.promotion.get("requireReason") and not terms.reason:
+            raise Refused(refusals.reason_required())
 
 
 def _accepted(value: Value | Refusal | None) -> Value:
@@ -239,42 +167,3 @@ async def _classify(exchange: Exchange, matched: Match) -> Action:
         return _accepted(finish(matched, await exchange.body(matched.max_body) if held else None))
     except ClientGone as gone:
         raise Refused(refusals.client_closed()) from gone
-
-
-async def _relay(exchange: Exchange, admitted: Admitted, answer: Answer) -> tuple[int, bool]:
-    """The status that the client got, and whether it got all of the body."""
-    sandbox = admitted.action.kind is Kind.DOWNLOAD
-    headers = client_headers(answer.headers, request_id=str(exchange.call.id), sandbox=sandbox)
-    try:
-        await _pass_on(exchange, answer, headers)
-    except (ClientGone, Interrupted):
-        if exchange.started:
-            return answer.status, False
-        await exchange.respond(refusal_reply(backend_broke_off(), exchange.call.id))
-        return HTTPStatus.BAD_GATEWAY, False
-    return answer.status, True
-
-
-async def _pass_on(exchange: Exchange, answer: Answer, headers: RawHeaders) -> None:
-    if answer.content_length is not None and answer.content_length <= _ONE_PIECE:
-        body = await answer.read(_ONE_PIECE)
-        await exchange.start(answer.status, headers)
-        await exchange.finish(body)
-        return
-    await exchange.start(answer.status, headers)
-    async with aclosing(answer.chunks()) as chunks:
-        await exchange.stream(chunks)
-
-
-def _outcome(
-    begun: Event, exchange: Exchange, status: int, sent: int, *, completed: bool, details: Details | None = None
-) -> Event:
-    return outcome(
-        of=begun,
-        at=datetime.now(UTC),
-        status=status,
-        bytes_in=exchange.received,
-        bytes_out=sent,
-        completed=completed,
-        details=details,
-    )

@@ -11,7 +11,18 @@ from tenantry_api.exchange import Exchange
 from tenantry_api.facts import Action, Principal, Refusal, Target
 from tenantry_api.identify import CHALLENGE
 
-__all__ = ["CLIENT_CLOSED", "client_closed", "fenced", "for_people", "no_grant", "not_found", "slash_missing"]
+__all__ = [
+    "CLIENT_CLOSED",
+    "client_closed",
+    "fenced",
+    "for_people",
+    "holder_unknown",
+    "no_grant",
+    "not_found",
+    "reason_required",
+    "slash_missing",
+    "version_mismatch",
+]
 
 # Not in any RFC; what proxies write down for a client that did not wait for its answer.
 CLIENT_CLOSED = 499
@@ -48,6 +59,27 @@ def slash_missing() -> Refusal:
     """The UI's relative addresses need the slash; nothing is forwarded, so it is a refusal with a way out."""
     message = "The address of a project's UI ends with a slash."
     return Refusal(HTTPStatus.PERMANENT_REDIRECT, "ENDPOINT_NOT_FOUND", "slash_missing", message)
+
+
+def version_mismatch(name: str, expected: str | None, held: str | None) -> Refusal:
+    message = (
+        f"{name} is at {_held(held)}, not at {expected}: look at it again, then send If-Match with what you replace."
+    )
+    return Refusal(HTTPStatus.PRECONDITION_FAILED, "INVALID_STATE", "version_mismatch", message)
+
+
+def holder_unknown(name: str) -> Refusal:
+    message = f"The project's backend does not say who holds {name}, so nothing was moved. Try again."
+    return Refusal(HTTPStatus.BAD_GATEWAY, "INTERNAL_ERROR", "holder_unknown", message)
+
+
+def reason_required() -> Refusal:
+    message = "reason: this project wants to know why a model is promoted; send it in the body."
+    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_PARAMETER_VALUE", "reason_required", message)
+
+
+def _held(version: str | None) -> str:
+    return "no version" if version is None else f"version {version}"
 
 
 def for_people(exchange: Exchange, refused: Refused) -> Refused:

@@ -79,7 +79,7 @@ class Forwarder:
     """Sends canonical requests to backends. Lives on the event loop, between `start` and `stop`."""
 
     def __init__(self, backends: Backends) -> None:
-        self.backends = backends
+        self._backends = backends
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -106,13 +106,13 @@ class Forwarder:
 
         Raises `Refused`: with 503 when no backend could be reached, with 502 when one was and broke off.
         """
-        deadline = self.backends.deadline()
+        deadline = self._backends.deadline()
         while True:
-            backend = await self.backends.running(key, deadline)
+            backend = await self._backends.running(key, deadline)
             try:
                 return Answer(await self._request(backend, action, headers, body))
             except _NOT_REACHED:
-                await self.backends.refused(key, deadline)
+                await self._backends.refused(key, deadline)
             except _BROKEN as error:
                 raise backend_broke_off() from error
 

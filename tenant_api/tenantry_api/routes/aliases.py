@@ -20,7 +20,6 @@ from tenantry_api.perform import Promoted
 from tenantry_api.pipeline import Door
 from tenantry_api.promote import NO_HOLDER, Move, Terms
 from tenantry_api.routes.dependencies import CallOf
-from tenantry_api.routes.journal import REQUEST_ID
 from tenantry_api.routes.problems import Problem, problem_response
 
 __all__ = ["router"]
@@ -107,16 +106,15 @@ async def _promote(
 ) -> Response:
     door: Door = request.app.state.door
     journal = call.journal
-    told = {REQUEST_ID: str(journal.id)}
     asked = DoorCall(journal.id, datetime.now(UTC), request.method, request.url.path, journal.client)
     move = Move(pointer.model, "alias", pointer.alias, version)
     promoted = await door.promote(asked, call.me, pointer.target, move, Terms(pointer.expected, reason))
     if isinstance(promoted, Refusal):
-        return problem_response(promoted, told)
+        return problem_response(promoted)
     if promoted.reply.status != HTTPStatus.OK:
-        return problem_response(_failure(promoted), told)
+        return problem_response(_failure(promoted))
     view = AliasView(model=move.model, alias=move.name, version=promoted.after, previous_version=promoted.before)
-    return JSONResponse(view.model_dump(), headers=told | {"ETag": f'"{promoted.after or NO_HOLDER}"'})
+    return JSONResponse(view.model_dump(), headers={"ETag": f'"{promoted.after or NO_HOLDER}"'})
 
 
 def _failure(promoted: Promoted) -> Refusal:

@@ -1,0 +1,147 @@
+"""Record, forward, complete: the second half of the pipeline, in the order that each kind of action needs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from tenantry_api import refusals
+from tenantry_api.errors import Refused, backend_broke_off
+from tenantry_api.exchange import Call, ClientGone, Exchange, RawHeaders, Reply, refusal_reply
+from tenantry_api.facts import Kind
+from tenantry_api.forward import Answer, Forwarder, Interrupted, client_headers
+from tenantry_api.ledger import Admitted, Ending, Ledger
+from tenantry_api.promote import Move, Terms, Turns, holder, move_of
+
+__all__ = ["Performer", "Promoted"]
+
+# An answer to a change is held until its outcome is on disk. MLflow's are a few kilobytes.
+_MAX_HELD = 16 * 2**20
+# An answer up to this size is sent in one piece.
+_ONE_PIECE = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A promotion's answer, and who held the pointer before and after; `known` is False if nobody could say after."""
+
+    reply: Reply
+    before: str | None
+    after: str | None
+    known: bool = True
+
+
+class Performer:
+    """Each method raises `Refused` only while nothing is on record, and RecordUnavailable when the answer is 503."""
+
+    def __init__(self, ledger: Ledger, forwarder: Forwarder, turns: Turns) -> None:
+        self._ledger = ledger
+        self._forwarder = forwarder
+        self._turns = turns
+
+    async def read(self, exchange: Exchange, admitted: Admitted) -> None:
+        """The fsync of the intent and the backend overlap; the first byte leaves when both are done."""
+        begun = self._ledger.intent(admitted)
+        recorded = asyncio.create_task(self._ledger.begun(begun))
+        try:
+            async with await self._forwarder.send(admitted.key, admitted.action, exchange.headers) as answer:
+                await recorded
+                status, completed = await _relay(exchange, admitted, answer)
+        except Refused as refused:
+            await recorded
+            status, completed = refused.refusal.status, False
+            await exchange.respond(refusal_reply(refused, exchange.call.id))
+        self._ledger.ended_soon(begun, Ending(status, completed, exchange.received, exchange.sent))
+
+    async def change(self, exchange: Exchange, admitted: Admitted) -> None:
+        """The intent is on disk before anything is forwarded, the outcome before anything is answered."""
+        begun = self._ledger.intent(admitted)
+        await self._ledger.begun(begun)
+        streamed = admitted.action.kind is Kind.UPLOAD and admitted.action.body is None
+        reply, completed = await self._carry_out(admitted, exchange.headers, exchange.chunks() if streamed else None)
+        status = refusals.CLIENT_CLOSED if exchange.gone else reply.status
+        await self._ledger.ended(begun, Ending(status, completed, exchange.received, len(reply.body)))
+        await exchange.respond(reply)
+
+    async def promote(
+        self, admitted: Admitted, terms: Terms, *, headers: RawHeaders = (), received: int = 0
+    ) -> Promoted:
+        """A change while nobody else moves the same pointer, with its holder before and after on record."""
+        move = move_of(admitted.action)
+        async with self._turns.turn(*admitted.key, move.turn):
+            before = await self._holder(admitted, move)
+            begun = self._ledger.intent(admitted, _details(move, terms) | {"version_before": before})
+            await self._ledger.begun(begun)
+            promoted, completed = await self._move(admitted, move, terms, before, headers)
+            after = {"version_after": promoted.after} if promoted.known else {}
+            ending = Ending(promoted.reply.status, completed, received, len(promoted.reply.body))
+            await self._ledger.ended(begun, ending, _details(move, terms) | {"version_before": before} | after)
+        return promoted
+
+    async def _move(
+        self, admitted: Admitted, move: Move, terms: Terms, before: str | None, headers: RawHeaders
+    ) -> tuple[Promoted, bool]:
+        if not terms.hold(before):
+            mismatch = Refused(refusals.version_mismatch(move.name, terms.if_match, before))
+            return Promoted(refusal_reply(mismatch, admitted.call.id), before, before), True
+        reply, completed = await self._carry_out(admitted, headers)
+        try:
+            return Promoted(reply, before, await self._holder(admitted, move)), completed
+        except Refused:
+            return Promoted(reply, before, None, known=False), completed
+
+    async def _holder(self, admitted: Admitted, move: Move) -> str | None:
+        """Which version the pointer names, in the backend's own words. Raises `Refused` if it does not say."""
+        try:
+            async with await self._forwarder.send(admitted.key, move.lookup(), ()) as answer:
+                return holder(move, answer.status, await answer.read(_MAX_HELD))
+        except (Interrupted, ValueError) as error:
+            raise Refused(refusals.holder_unknown(move.name)) from error
+
+    async def _carry_out(
+        self, admitted: Admitted, headers: RawHeaders, body: AsyncIterator[bytes] | None = None
+    ) -> tuple[Reply, bool]:
+        """The answer to give, and whether the backend's own answer arrived whole."""
+        try:
+            async with await self._forwarder.send(admitted.key, admitted.action, headers, body) as answer:
+                content = await answer.read(_MAX_HELD)
+        except Refused as refused:
+            return refusal_reply(refused, admitted.call.id), False
+        except Interrupted:
+            return refusal_reply(backend_broke_off(), admitted.call.id), False
+        return Reply(answer.status, _headers(admitted.call, answer, sandbox=False), content), True
+
+
+async def _relay(exchange: Exchange, admitted: Admitted, answer: Answer) -> tuple[int, bool]:
+    """The status that the client got, and whether it got all of the body."""
+    headers = _headers(exchange.call, answer, sandbox=admitted.action.kind is Kind.DOWNLOAD)
+    try:
+        await _pass_on(exchange, answer, headers)
+    except (ClientGone, Interrupted):
+        if exchange.started:
+            return answer.status, False
+        await exchange.respond(refusal_reply(backend_broke_off(), exchange.call.id))
+        return HTTPStatus.BAD_GATEWAY, False
+    return answer.status, True
+
+
+async def _pass_on(exchange: Exchange, answer: Answer, headers: RawHeaders) -> None:
+    if answer.content_length is not None and answer.content_length <= _ONE_PIECE:
+        body = await answer.read(_ONE_PIECE)
+        await exchange.start(answer.status, headers)
+        await exchange.finish(body)
+        return
+    await exchange.start(answer.status, headers)
+    async with aclosing(answer.chunks()) as chunks:
+        await exchange.stream(chunks)
+
+
+def _headers(call: Call, answer: Answer, *, sandbox: bool) -> RawHeaders:
+    return client_headers(answer.headers, request_id=str(call.id), sandbox=sandbox)
+
+
+def _details(move: Move, terms: Terms) -> dict[str, str | None]:
+    return {"model": move.model, move.kind: move.name, "if_match": terms.if_match, "reason": terms.reason}

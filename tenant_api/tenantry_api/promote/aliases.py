@@ -1,0 +1,88 @@
+"""What a promotion moves, under which terms, and who holds the pointer now. Pure.
+
+MLflow keeps no history of aliases and stages, and the last writer wins; so the door asks who holds the pointer before
+and after each move, while nobody else can move it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from tenantry_api.facts import Action, Kind, Permission
+
+__all__ = ["NO_HOLDER", "Move", "Terms", "holder", "move_of"]
+
+# In If-Match: the pointer is expected to point nowhere.
+NO_HOLDER = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """`alias` or `stage` (the kind of pointer) called `name`, of `model`, to `version`; None takes the alias away."""
+
+    model: str
+    kind: str
+    name: str
+    version: str | None
+
+    @property
+    def turn(self) -> str:
+        """Moves with the same turn wait for each other. A stage is one pointer, since a move may archive its holder."""
+        return json.dumps([self.model, self.kind, self.name.lower()])
+
+    def request(self) -> tuple[str, str, bytes]:
+        """Method, path and body of the call that moves an alias, as the stock client would make it."""
+        fields = {"name": self.model, "alias": self.name} | ({} if self.version is None else {"version": self.version})
+        method = "DELETE" if self.version is None else "POST"
+        return method, "/api/2.0/mlflow/registered-models/alias", json.dumps(fields).encode()
+
+    def lookup(self) -> Action:
+        """The question to the backend that `holder` reads the answer of."""
+        return Action(
+            kind=Kind.READ,
+            permission=Permission.MODEL_PROMOTE,
+            operation="GetRegisteredModel",
+            method="GET",
+            path="/api/2.0/mlflow/registered-models/get",
+            query=urlencode({"name": self.model}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the caller says besides: the version that the move shall replace, and why it moves."""
+
+    if_match: str | None = None
+    reason: str | None = None
+
+    def hold(self, before: str | None) -> bool:
+        return self.if_match is None or self.if_match == (before or NO_HOLDER)
+
+
+def move_of(action: Action) -> Move:
+    """From SetRegisteredModelAlias, DeleteRegisteredModelAlias or TransitionModelVersionStage."""
+    given = action.parameters
+    version = given.get("version")
+    kind = "alias" if "alias" in given else "stage"
+    return Move(str(given["name"]), kind, str(given[kind]), None if version is None else str(version))
+
+
+def holder(move: Move, status: int, body: bytes) -> str | None:
+    """The version that the pointer names, or None. Raises ValueError if the answer does not say."""
+    if status == HTTPStatus.NOT_FOUND:
+        return None
+    if status != HTTPStatus.OK:
+        raise ValueError(f"the backend answered {status}")
+    model = json.loads(body).get("registered_model", {})
+    if move.kind == "alias":
+        return _version(model.get("aliases", []), "alias", move.name)
+    return _version(model.get("latest_versions", []), "current_stage", move.name)
+
+
+def _version(items: list[Mapping[str, object]], field: str, name: str) -> str | None:
+    found = [str(item["version"]) for item in items if str(item.get(field)).lower() == name.lower()]
+    return found[0] if found else None
