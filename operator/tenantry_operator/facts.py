@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -90,7 +90,7 @@ class ServerPlan:
     uid: int | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class AccessRow:
     """One row of `catalog.grant`: one subject, one role, in one project or (project None) in the whole workspace."""
 
@@ -160,5 +160,7 @@ class Observed:
     storage: Probe
     isolation: Probe
     backend: Probe
-    # As read back from the catalog.
-    access: frozenset[AccessRow] = field(default_factory=frozenset)
+
+    @property
+    def well(self) -> bool:
+        return all(probe.ok for probe in (self.database, self.storage, self.isolation, self.backend))

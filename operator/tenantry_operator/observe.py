@@ -1,0 +1,109 @@
+"""What is there: asks the probes, and remembers of each server that it was seen to start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import SecretStr
+
+from tenantry_crds.meta import ConditionStatus, ConditionType
+from tenantry_operator import probe
+from tenantry_operator.facts import Observed, Probe, ProjectKey, ProjectPlan
+from tenantry_operator.publish import Published
+from tenantry_operator.runtime import Running, ServerFailed
+from tenantry_operator.servers import Servers
+
+__all__ = ["Applied", "Observer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of applying a plan: the database's address once it is there, and in words what went wrong."""
+
+    address: SecretStr | None
+    database_problem: str = ""
+    storage_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What was found when the server last ran: that it answers, and that it refuses whoever has no secret."""
+
+    answers: Probe
+    guarded: Probe
+
+
+_BLOCKED: Final = Probe(False, "Blocked", "waits for DatabaseReady and StorageReady")
+_NOT_SEEN: Final = Probe(False, "NotSeen", "waits for BackendAvailable")
+_FENCED: Final = Probe(False, "Fenced", "not started while the annotation tenantry.dev/fence stands")
+
+
+class Observer:
+    """`private` names databases beside the projects' own that no project may enter: the catalog's."""
+
+    def __init__(self, servers: Servers, private: frozenset[str]) -> None:
+        self._servers = servers
+        self._private = private
+        self._proofs: dict[ProjectKey, _Proof] = {}
+
+    def observe(self, plan: ProjectPlan, applied: Applied, published: Published | None) -> Observed:
+        database, storage = _database(applied), _storage(plan, applied)
+        proof = self._proof(plan, published) if database.ok and storage.ok else _Proof(_BLOCKED, _BLOCKED)
+        return Observed(database, storage, isolation=self._isolation(applied, proof), backend=proof.answers)
+
+    def forget(self, key: ProjectKey) -> None:
+        self._proofs.pop(key, None)
+
+    def _proof(self, plan: ProjectPlan, published: Published | None) -> _Proof:
+        """Look at the server if it runs, or if it was never seen to; a sleeping one is left asleep."""
+        known = self._proofs.get(plan.key) or _as_published(plan, published)
+        if plan.fenced:
+            return known or _Proof(_FENCED, _NOT_SEEN)
+        if known and known.answers.ok and not self._servers.runs(plan.key):
+            return known
+        proof = self._proofs[plan.key] = self._look(plan.key, known)
+        return proof
+
+    def _look(self, key: ProjectKey, known: _Proof | None) -> _Proof:
+        found = []
+
+        def look(server: Running) -> None:
+            found.append(_Proof(probe.answers(server), probe.guarded(server)))
+
+        try:
+            self._servers.try_out(key, look)
+        except ServerFailed as error:
+            return _Proof(Probe(False, "ServerFailed", str(error)), known.guarded if known else _NOT_SEEN)
+        return found[0]
+
+    def _isolation(self, applied: Applied, proof: _Proof) -> Probe:
+        if applied.address is None:
+            return _BLOCKED
+        others = probe.others_refused(applied.address, self._private)
+        return others if not others.ok else proof.guarded
+
+
+def _database(applied: Applied) -> Probe:
+    if applied.address is None or applied.database_problem:
+        return Probe(False, "NotProvisioned", applied.database_problem or "the project's role has no password yet")
+    return probe.logs_in(applied.address)
+
+
+def _storage(plan: ProjectPlan, applied: Applied) -> Probe:
+    if applied.storage_problem:
+        return Probe(False, "NotProvisioned", applied.storage_problem)
+    return probe.stores(plan.artifacts)
+
+
+def _as_published(plan: ProjectPlan, published: Published | None) -> _Proof | None:
+    """What an earlier run of the operator saw of this version still stands: no need to start every server again."""
+    if published is None or published.mlflow_version != plan.mlflow_version:
+        return None
+    held = {
+        condition.type: Probe(True, condition.reason, condition.message)
+        for condition in published.conditions
+        if condition.status is ConditionStatus.TRUE
+    }
+    answers, guarded = held.get(ConditionType.BACKEND_AVAILABLE), held.get(ConditionType.ISOLATION_READY)
+    return _Proof(answers, guarded) if answers and guarded else None

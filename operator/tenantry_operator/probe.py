@@ -1,0 +1,143 @@
+"""The probes: each does what it asks about. A refusal that should come is as much an answer as a success."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+from typing import Final
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.rows import scalar_row
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from tenantry_catalog.engine import libpq_url
+from tenantry_operator.facts import ArtifactPlan, Probe
+from tenantry_operator.runtime import Running
+
+__all__ = ["answers", "guarded", "logs_in", "others_refused", "stores"]
+
+_SECONDS: Final = 5
+_SECRET_HEADER: Final = "X-Tenantry-Backend-Secret"  # noqa: S105  a header's name
+
+_REFUSED: Final = Probe(
+    True, "Refused", "other databases refuse the project's role, and its server whoever has not its secret"
+)
+
+# One call that MLflow cannot answer without its database.
+_CALL: Final = ("POST", "/api/2.0/mlflow/experiments/search", b'{"max_results": 1}')
+
+# In a process of its own, because a uid belongs to a whole process. `-I -S`: 15 ms.
+_STORE: Final = """
+import os, sys
+path = os.path.join(sys.argv[1], ".tenantry-probe")
+with open(path, "wb") as file: file.write(b"probe")
+try:
+    with open(path, "rb") as file: assert file.read() == b"probe"
+finally:
+    os.unlink(path)
+"""
+
+
+def logs_in(address: SecretStr) -> Probe:
+    """Log in as the project's role, and read which schema its database has."""
+    try:
+        with _connect(address) as connection:
+            connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except psycopg.Error as error:
+        return Probe(False, "LoginFailed", f"the project's role cannot use its database: {_first_line(error)}")
+    return Probe(True, "LoggedIn", "the project's role logs in and reads its schema")
+
+
+def others_refused(address: SecretStr, private: frozenset[str]) -> Probe:
+    """Look from the project's role for a database that it may enter: its own, and none of the other projects' or of
+    those named `private`. Then try one.
+    """
+    try:
+        with _connect(address) as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            own = connection.info.dbname
+            open_ = cursor.execute(_OPEN, {"private": list(private)}).fetchall()
+            closed = cursor.execute(_CLOSED, {"private": list(private)}).fetchone()
+    except psycopg.Error as error:
+        return Probe(False, "LoginFailed", f"the project's role cannot use its database: {_first_line(error)}")
+    if open_:
+        cure = f'REVOKE CONNECT ON DATABASE "{open_[0]}" FROM PUBLIC'
+        return Probe(False, "DatabaseOpen", f"the role {own} may connect to database {open_[0]}: {cure}")
+    if closed and _enters(address, closed):
+        return Probe(False, "DatabaseOpen", f"the role {own} logs in to database {closed}")
+    return _REFUSED
+
+
+_OURS = r"datallowconn AND datname <> current_database() AND (datname LIKE 'tnt\_%%' OR datname = ANY(%(private)s))"
+_OPEN = f"SELECT datname FROM pg_database WHERE {_OURS} AND has_database_privilege(oid, 'CONNECT') ORDER BY 1"  # noqa: S608
+# The next by name, so that the projects try one another in a circle.
+_CLOSED = f"SELECT datname FROM pg_database WHERE {_OURS} ORDER BY datname < current_database(), 1 LIMIT 1"  # noqa: S608
+
+
+def stores(plan: ArtifactPlan) -> Probe:
+    """Write, read and delete a file as the uid that the server runs under."""
+    other = plan.uid is not None and plan.uid != os.geteuid()
+    done = subprocess.run(  # noqa: S603  our own interpreter and words
+        [sys.executable, "-I", "-S", "-c", _STORE, plan.directory],
+        user=plan.uid if other else None,
+        group=plan.uid if other else None,
+        extra_groups=() if other else None,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+        env={},
+        cwd="/",
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return Probe(False, "NotWritable", f"the artifact directory cannot be written, read and cleaned: {last}")
+    return Probe(True, "Stored", "a file was written, read and deleted as the server's user")
+
+
+def answers(server: Running) -> Probe:
+    """Make a call that needs the server, its secret and its database."""
+    status = _call(server, {_SECRET_HEADER: server.secret.get_secret_value()})
+    if status == http.client.OK:
+        return Probe(True, "Startable", "the server answers; it starts on the first request and stops when idle")
+    return Probe(False, "NoAnswer", f"the server answers a search for experiments with {status}: see its log")
+
+
+def guarded(server: Running) -> Probe:
+    """Make the same call without the secret."""
+    status = _call(server, {})
+    if status == http.client.FORBIDDEN:
+        return _REFUSED
+    return Probe(False, "ServerOpen", f"the server answers a request without its secret with {status}, not 403")
+
+
+def _call(server: Running, headers: dict[str, str]) -> int | str:
+    connection = http.client.HTTPConnection(urlsplit(server.address).netloc, timeout=_SECONDS)
+    method, path, body = _CALL
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return f"nothing ({type(error).__name__})"
+    finally:
+        connection.close()
+
+
+def _connect(address: SecretStr) -> psycopg.Connection:
+    return psycopg.connect(libpq_url(address.get_secret_value()), connect_timeout=_SECONDS, autocommit=True)
+
+
+def _enters(address: SecretStr, database: str) -> bool:
+    url = make_url(address.get_secret_value()).set(database=database)
+    try:
+        _connect(SecretStr(url.render_as_string(hide_password=False))).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,75 @@
+"""What follows when a manifest is gone. Nothing is taken from anybody whose deletionPolicy is not Delete.
+
+The door is told first, the data goes last, and the source forgets when all is done: killed in between, it is done
+again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from tenantry_crds.meta import DeletionPolicy
+from tenantry_crds.project import Project
+from tenantry_crds.workspace import Workspace
+from tenantry_operator.facts import Installation, ProjectKey, WorkspaceKey
+from tenantry_operator.observe import Observer
+from tenantry_operator.plan.artifacts import plan_artifacts
+from tenantry_operator.plan.naming import database_name
+from tenantry_operator.provision import Databases
+from tenantry_operator.publish import Catalog
+from tenantry_operator.runtime import Runtime
+from tenantry_operator.servers import Servers
+from tenantry_operator.sources import Declared, Source
+from tenantry_operator.status import retired
+
+__all__ = ["Removal"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Called for what is not declared; `declared` is what it last was, None when even that is not known."""
+
+    source: Source
+    installation: Installation
+    databases: Databases
+    runtime: Runtime
+    servers: Servers
+    observer: Observer
+    catalog: Catalog
+
+    def project(self, key: ProjectKey, declared: Declared[Project] | None) -> bool:
+        policy = declared.resource.spec.deletion_policy if declared else DeletionPolicy.RETAIN
+        self.servers.withdraw(key)
+        self.observer.forget(key)
+        self._retire(key, policy)
+        if policy is DeletionPolicy.DELETE:
+            self._delete(key)
+        self.source.release(key)
+        return True
+
+    def workspace(self, key: WorkspaceKey, declared: Declared[Workspace] | None) -> bool:
+        """A workspace that is to be deleted waits for its projects."""
+        self.catalog.retire_workspace(key)
+        if declared and declared.resource.spec.deletion_policy is DeletionPolicy.DELETE:
+            if not self.catalog.delete_workspace(key):
+                return False
+            log.info("workspace deleted", workspace=str(key))
+        self.source.release(key)
+        return True
+
+    def _retire(self, key: ProjectKey, policy: DeletionPolicy) -> None:
+        published = self.catalog.project(key)
+        if published and not published.retired:
+            conditions = retired(published.conditions, policy)
+            self.catalog.retire_project(key, lambda _: conditions)
+            log.info("project retired", project=str(key), deletion_policy=policy.value)
+
+    def _delete(self, key: ProjectKey) -> None:
+        self.databases.remove(database_name(key))
+        self.runtime.remove_artifacts(plan_artifacts(key, self.installation))
+        self.catalog.delete_project(key)
+        log.info("project deleted with its data", project=str(key))

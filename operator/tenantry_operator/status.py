@@ -1,0 +1,113 @@
+"""From a plan and what the probes found to conditions. Pure; messages are for people, and stay while all is well.
+
+`Ready` is the AND of the other five, and its message names what blocks it. A stopped server that was seen to start is
+available: whether it runs at this moment is no condition, or each nap would be news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy
+from tenantry_operator.facts import AccessRow, Observed, Probe, ProjectPlan
+
+__all__ = ["conditions_of", "dated", "is_ready", "orphaned", "retired"]
+
+
+def conditions_of(
+    plan: ProjectPlan, observed: Observed, access: frozenset[AccessRow], problem: str = ""
+) -> tuple[Condition, ...]:
+    """Return all conditions, sorted by type. `access` is what was read back of the published grants; `problem` is
+    what is wrong with a newer version of the manifest, which is therefore not in force.
+    """
+    probes = {
+        ConditionType.ACCESS_PUBLISHED: _access(plan, access),
+        ConditionType.BACKEND_AVAILABLE: observed.backend,
+        ConditionType.DATABASE_READY: observed.database,
+        ConditionType.ISOLATION_READY: observed.isolation,
+        ConditionType.STORAGE_READY: observed.storage,
+    }
+    conditions = [_condition(kind, probe, plan.generation) for kind, probe in probes.items()]
+    ready = _condition(ConditionType.READY, _ready(plan, conditions, problem), plan.generation)
+    return tuple(sorted((*conditions, ready), key=lambda condition: condition.type))
+
+
+def orphaned(published: tuple[Condition, ...], workspace: str) -> tuple[Condition, ...]:
+    """Return the conditions of a project whose workspace is not declared."""
+    probe = Probe(False, "WorkspaceMissing", f"workspace {workspace} is not declared: add a Workspace of this name")
+    return _with_ready(published, probe)
+
+
+def retired(published: tuple[Condition, ...], policy: DeletionPolicy) -> tuple[Condition, ...]:
+    """Return the conditions of a project whose manifest is gone and whose data is kept."""
+    message = "the manifest was removed; the data is kept, and is found again when the manifest comes back"
+    if policy is DeletionPolicy.ARCHIVE:
+        message += " (deletionPolicy Archive is not fulfilled yet and keeps the data, as Retain does)"
+    return _with_ready(published, Probe(False, "Retired", message))
+
+
+def dated(conditions: Iterable[Condition], published: tuple[Condition, ...], now: datetime) -> tuple[Condition, ...]:
+    """Return the conditions with the time of their last transition: as published while the status is the same."""
+    since = {(known.type, known.status): known.last_transition_time for known in published}
+    return tuple(
+        condition.model_copy(update={"last_transition_time": since.get((condition.type, condition.status)) or now})
+        for condition in conditions
+    )
+
+
+def is_ready(conditions: Iterable[Condition]) -> bool:
+    return any(_holds(condition) for condition in conditions if condition.type is ConditionType.READY)
+
+
+def _ready(plan: ProjectPlan, conditions: list[Condition], problem: str) -> Probe:
+    if plan.fenced:
+        return Probe(False, "Fenced", "every request is refused until the annotation tenantry.dev/fence is removed")
+    blockers = [condition for condition in conditions if not _holds(condition)]
+    if blockers:
+        first = min(blockers, key=lambda condition: _ORDER.index(condition.type))
+        return Probe(False, first.type.value, f"{first.type}: {first.message}")
+    if problem:
+        return Probe(True, "LastGoodManifest", f"the last good version of the manifest is in force: {problem}")
+    if plan.paused:
+        return Probe(True, "Paused", "nothing is changed until the annotation tenantry.dev/pause is removed")
+    return Probe(True, "Ready", "; ".join(("all probes succeed", *plan.notes)))
+
+
+# What is broken first breaks the rest: the first of these that does not hold is the blocker to name.
+_ORDER = (
+    ConditionType.DATABASE_READY,
+    ConditionType.STORAGE_READY,
+    ConditionType.BACKEND_AVAILABLE,
+    ConditionType.ISOLATION_READY,
+    ConditionType.ACCESS_PUBLISHED,
+)
+
+
+def _access(plan: ProjectPlan, access: frozenset[AccessRow]) -> Probe:
+    if access == plan.access:
+        return Probe(True, "ReadBack", "the door reads the grants of the manifest")
+    if plan.paused:
+        return Probe(False, "Paused", "grants differ from the manifest and are left as they are while paused")
+    return Probe(False, "Different", "the catalog's grants are not the manifest's: see the operator's log")
+
+
+def _with_ready(published: tuple[Condition, ...], probe: Probe) -> tuple[Condition, ...]:
+    others = [condition for condition in published if condition.type is not ConditionType.READY]
+    generation = max((condition.observed_generation for condition in published), default=0)
+    ready = _condition(ConditionType.READY, probe, generation)
+    return tuple(sorted((*others, ready), key=lambda condition: condition.type))
+
+
+def _condition(kind: ConditionType, probe: Probe, generation: int) -> Condition:
+    return Condition(
+        type=kind,
+        status=ConditionStatus.TRUE if probe.ok else ConditionStatus.FALSE,
+        reason=probe.reason,
+        message=probe.message,
+        observed_generation=generation,
+    )
+
+
+def _holds(condition: Condition) -> bool:
+    return condition.status is ConditionStatus.TRUE
