@@ -44,7 +44,7 @@ def up(
 
     Stays in the foreground. Ctrl-C stops everything; the data stays, and the next start finds it again.
     """
-    console = Console(highlight=False, stderr=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
     real = Issuer(issuer, client_id, client_secret or None) if issuer else None
     options = Options(state=state, manifests=manifests, port=port, issuer=real)
     stopping = _on_signal()
@@ -55,7 +55,7 @@ def up(
         while not stopping.wait(0.5):
             machine.tend()
     except _CANNOT_START as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(str(error), style="red")
         raise typer.Exit(1) from error
     except _Stopped:
         pass
@@ -94,7 +94,7 @@ def _step(console: Console, what: str) -> Iterator[None]:
 
 
 def _greet(machine: Machine, options: Options) -> None:
-    out = Console(highlight=False, soft_wrap=True)
+    out = Console(highlight=False, markup=False, soft_wrap=True)
     out.print(project_table(machine.projects))
     out.print(f"\nTenantry: {machine.url}")
     if options.issuer is None:
@@ -104,7 +104,7 @@ def _greet(machine: Machine, options: Options) -> None:
     first = next(iter(machine.projects.rows()), None)
     if first is not None:
         out.print("\nTrack an experiment, with a token from the page Tokens:")
-        out.print(f"  export MLFLOW_TRACKING_URI={machine.projects.url_of(first)}", markup=False)
+        out.print(f"  export MLFLOW_TRACKING_URI={machine.projects.url_of(first)}")
         out.print("  export MLFLOW_TRACKING_TOKEN=tnt_...")
         out.print("  python -c 'import mlflow; mlflow.log_metric(\"accuracy\", 0.9)'")
     out.print("\nCtrl-C stops everything.")

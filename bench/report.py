@@ -1,0 +1,49 @@
+"""A figure, its goal, and how a run of the benchmark is shown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Figure", "at_least", "at_most", "percentile", "show", "spread"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`holds` is None for a figure without a goal."""
+
+    what: str
+    measured: str
+    goal: str = ""
+    holds: bool | None = None
+
+
+def at_most(what: str, value: float, goal: float, unit: str, detail: str = "") -> Figure:
+    return Figure(what, f"{value:.2f} {unit}{detail}", f"<= {goal:g} {unit}", value <= goal)
+
+
+def at_least(what: str, value: float, goal: float, unit: str = "", detail: str = "") -> Figure:
+    return Figure(what, f"{value:.3f} {unit}{detail}".rstrip(), f">= {goal:g} {unit}".rstrip(), value >= goal)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
+
+
+def spread(values: Sequence[float]) -> str:
+    """The range around a median."""
+    return (
+        f" [{min(values):.2f} .. {max(values):.2f}], median of {len(values)}, {statistics.fmean(values):.2f} on average"
+    )
+
+
+def show(figures: Sequence[Figure]) -> None:
+    table = Table("what", "measured", "goal", "", box=None, pad_edge=False)
+    for figure in figures:
+        mark = {None: "", True: "holds", False: "MISSED"}[figure.holds]
+        table.add_row(figure.what, figure.measured, figure.goal, mark)
+    Console(highlight=False, soft_wrap=True).print(table)
