@@ -10,7 +10,7 @@ __all__ = ["RequestIdHeader"]
 
 
 class RequestIdHeader:
-    """Adds X-Tenantry-Request-Id to what the routes and pages answer. A client's own header of that name is not read."""
+    """Adds X-Tenantry-Request-Id to what the routes and pages answer. A client's own is not read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
