@@ -47,7 +47,8 @@ class Files:
     def _look(self) -> Iterator[tuple[Path, tuple[tuple[int, int, int], File]]]:
         for path in sorted(self._directory.rglob("*")):
             # Editors keep their drafts under hidden names.
-            if path.suffix in _SUFFIXES and not path.name.startswith(".") and path.is_file():
+            hidden = path.name.startswith(".") or path.name in _NOT_OURS
+            if path.suffix in _SUFFIXES and not hidden and path.is_file():
                 stat = path.stat()
                 version = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
                 known = self._known.get(path)
