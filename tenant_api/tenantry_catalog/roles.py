@@ -78,8 +78,13 @@ def ensure_login_role(connection: Connection[object], name: str, password: str) 
 
 
 def grant_to(connection: Connection[object], role: LoginRole, name: str) -> None:
-    """Take everything from `name` in the catalog's schemas, then give it what `role` lists. Repeatable."""
-    who = sql.Identifier(name)
+    """Take everything from `name` in the catalog's schemas, then give it what `role` lists. Repeatable.
+
+    Nobody else logs in to the catalog's database: projects' own roles may live on the same server.
+    """
+    who, database = sql.Identifier(name), sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+    connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, who))
     for schema in ("catalog", "identity", "audit"):
         connection.execute(sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(sql.Identifier(schema), who))
         connection.execute(sql.SQL("REVOKE ALL ON SCHEMA {} FROM {}").format(sql.Identifier(schema), who))

@@ -96,6 +96,10 @@ def make_template(server: PostgresServer) -> None:
 def catalog_on(server: PostgresServer) -> Iterator[CatalogDatabase]:
     name = f"catalog_{secrets.token_hex(4)}"
     server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
+    # A clone has everything of its template but who may connect.
+    members = sql.SQL(", ").join(sql.Identifier(role.name) for role in roles.ROLES)
+    server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    server.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(name), members))
     yield CatalogDatabase(
         name,
         server.url(name),
