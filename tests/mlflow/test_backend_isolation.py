@@ -1,0 +1,73 @@
+"""Two projects' servers, driven by the stock client, do not see each other's runs and artifacts."""
+
+from __future__ import annotations
+
+import json
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tenantry_operator.facts import ArtifactPlan
+from tenantry_operator.runtime.process import ProcessRuntime, own_uids_obstacle
+from tests.support.backend import Calls, Lab, new_lab
+from tests.support.mlflow_client import log_a_run
+
+UID = 61234
+
+
+def notes_below(directory: Path) -> list[str]:
+    return [path.read_text() for path in directory.rglob("note.txt")]
+
+
+def test_each_sees_its_own_runs_and_artifacts_only(new_server: Callable[[], Lab]) -> None:
+    one, other = new_server(), new_server()
+    seen = {lab.key: log_a_run(lab.running.address, lab.secret, lab.key.project) for lab in (one, other)}
+    for lab in (one, other):
+        assert seen[lab.key]["runs"] == [seen[lab.key]["run"]]
+        assert seen[lab.key]["artifact"] == f"written by {lab.key.project}"
+        assert notes_below(lab.plan.artifact_directory) == [f"written by {lab.key.project}"]
+    status, content = one.ask(f"/api/2.0/mlflow/runs/get?run_id={seen[other.key]['run']}")
+    assert (status, json.loads(content)["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_the_secret_of_one_does_not_open_the_other(new_server: Callable[[], Lab]) -> None:
+    one, other = new_server(), new_server()
+    assert Lab(one.runtime, one.plan, other.running).ask("/health") == (200, b"OK")
+    mixed = Lab(one.runtime, one.plan, type(one.running)(one.running.address, other.running.secret))
+    assert mixed.ask("/health")[0] == 403
+
+
+def test_artifacts_are_private_to_their_owner_and_can_be_removed(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    plan = ArtifactPlan(tmp_path / "vision" / "segmentation", None)
+    for _ in range(2):
+        runtime.ensure_artifacts(plan)
+    assert stat.S_IMODE(plan.directory.stat().st_mode) == 0o700
+    (plan.directory / "kept.txt").write_text("bytes")
+    for _ in range(2):
+        runtime.remove_artifacts(plan)
+    assert not plan.directory.exists()
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A way that every user may walk; pytest's own directories are closed."""
+    with tempfile.TemporaryDirectory(prefix="tenantry-") as home:
+        Path(home).chmod(0o711)
+        yield Path(home)
+
+
+def test_a_server_runs_under_a_user_of_its_own(
+    calls: Calls, new_database: Callable[[], str], open_directory: Path
+) -> None:
+    if obstacle := own_uids_obstacle(open_directory):
+        pytest.skip(f"no users of their own here: {obstacle}")
+    with (
+        ProcessRuntime(open_directory, on_exit=calls.on_exit, on_recovery=calls.on_recovery) as runtime,
+        new_lab(runtime, open_directory, new_database(), uid=UID) as lab,
+    ):
+        assert log_a_run(lab.running.address, lab.secret, "own")["artifact"] == "written by own"
+        assert f"Uid:\t{UID}\t{UID}\t{UID}\t{UID}" in Path(f"/proc/{lab.pid}/status").read_text()
+        assert {path.stat().st_uid for path in lab.plan.artifact_directory.rglob("*")} == {UID}
