@@ -44,7 +44,11 @@ _ANNOTATIONS: Final[Mapping[Annotation, str]] = {
 LATER: Final[Mapping[tuple[str, ...], str]] = {
     ("spec.access.serviceAccounts",): "no service account can sign in yet; such a grant gives nobody anything",
     ("spec.quota", "spec.policy", "spec.defaults.policy"): "nothing is counted, warned about or refused",
-    ("spec.promotion",): "every move needs the permission and is recorded; approvals and gates are not asked for",
+    (
+        "spec.promotion.approvals",
+        "spec.promotion.gates",
+    ): "nobody is asked; a move needs the permission, takes its turn and is recorded; a condition says so",
+    ("spec.promotion.protectedAliases",): "every alias is treated as if it stood here",
     ("spec.isolation",): "on one machine every backend is a process of its own",
     ("spec.tracking.size",): "on one machine it sets how many connections the database takes",
     ("spec.deletionPolicy",): "`Archive` keeps the data, as `Retain` does; a condition says so",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from tenantry_crds.meta import Annotation, DeletionPolicy
+from tenantry_crds.meta import Annotation, DeletionPolicy, PolicyMode
 from tenantry_crds.project import Project, effective
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.facts import Installation, ProjectKey, ProjectPlan
@@ -22,6 +22,8 @@ _IDLE_AFTER: Final = timedelta(minutes=10)
 _IDLE_NOW: Final = timedelta(seconds=15)
 
 ARCHIVE_NOTE: Final = "deletionPolicy Archive is not fulfilled yet: the data would be kept, as with Retain"
+PROMOTION_NOTE: Final = "promotion approvals and gates are not asked for yet: whoever holds the permission can move it"
+POLICY_NOTE: Final = "policy mode enforce is not fulfilled yet: no run is refused for a missing tag"
 
 
 def plan_project(declared: Project, workspace: Workspace, installation: Installation) -> ProjectPlan:
@@ -56,3 +58,7 @@ def _idle_after(project: Project) -> timedelta:
 def _notes(project: Project) -> Iterator[str]:
     if project.spec.deletion_policy is DeletionPolicy.ARCHIVE:
         yield ARCHIVE_NOTE
+    if project.spec.promotion.approvals or project.spec.promotion.gates:
+        yield PROMOTION_NOTE
+    if project.spec.policy and project.spec.policy.mode is PolicyMode.ENFORCE:
+        yield POLICY_NOTE
