@@ -5,8 +5,8 @@
 A route is one method and path of MLflow's FastAPI application or of the Flask application mounted below it; where both
 have it, FastAPI answers. `rpc` is the protobuf request's name where there is one, else the name of the function that
 answers. `reads` are the names that a function takes from the query by hand, beside its protobuf request. Field types:
-`int64`, `mlflow.RunTag`, `…[]` for repeated, `…{}` for a map whose keys are strings. The order is fixed, so the same
-MLflow always prints the same bytes.
+`int64`, `mlflow.RunTag`, `…[]` for repeated, `…{}` for a map whose keys are strings. `documents` are the GraphQL
+operations that MLflow's UI sends, from its JavaScript. The order is fixed, so the same MLflow always prints the same.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 __all__ = ["dump", "main"]
 
 _METHODS = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
+_DOCUMENT = re.compile(r"`(?P<text>\s*(?:query|mutation|subscription)\s+(?P<name>\w+)\s*\(\$[^`]*)`")
 # A service's protobuf descriptors and a function's abstract syntax have no published types.
 _Descriptor = Any
 
@@ -47,14 +49,20 @@ def dump() -> dict[str, Any]:
     requests = _requests()
     routes = sorted({*_fastapi_routes(), *_flask_routes(requests)})
     messages, enums = _schemas({request.full_name: request for request in requests.values()})
-    return {"mlflow": VERSION, "enums": enums, "messages": messages, "routes": [_row(route) for route in routes]}
+    return {
+        "mlflow": VERSION,
+        "documents": _documents(),
+        "enums": enums,
+        "messages": messages,
+        "routes": [_row(route) for route in routes],
+    }
 
 
 def main(out: TextIO = sys.stdout) -> None:
     """Writes one row, message or enum a line, so that a difference between two versions reads well."""
     data = dump()
     out.write(f'{{"mlflow": {json.dumps(data["mlflow"])},\n')
-    for part in ("enums", "messages"):
+    for part in ("documents", "enums", "messages"):
         rows = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in sorted(data[part].items()))
         out.write(f'"{part}": {{\n{rows}\n}},\n')
     rows = ",\n".join(f" {json.dumps(row)}" for row in data["routes"])
@@ -68,6 +76,15 @@ def _row(route: Route) -> dict[str, Any]:
     if route.reads:
         row["reads"] = list(route.reads)
     return row
+
+
+def _documents() -> dict[str, str]:
+    """GraphQL operations by name; in the UI's bundle they are template literals, with nothing put in."""
+    from mlflow.server import app  # noqa: PLC0415 - see dump
+
+    scripts = sorted(Path(str(app.static_folder), "static", "js").glob("*.js"))
+    found = (_DOCUMENT.finditer(script.read_text(encoding="utf-8")) for script in scripts)
+    return {match["name"]: match["text"].strip() for matches in found for match in matches}
 
 
 def _fastapi_routes() -> Iterator[Route]:

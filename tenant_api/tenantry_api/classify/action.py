@@ -10,10 +10,11 @@ from tenantry_api.classify import graphql
 from tenantry_api.classify.body import encode_json, parse_json
 from tenantry_api.classify.framing import too_large
 from tenantry_api.classify.path import encode_path
-from tenantry_api.classify.policy import Body, ResourceName
+from tenantry_api.classify.policy import Allowance, Body, ResourceName
 from tenantry_api.classify.query import encode_query
 from tenantry_api.classify.refuse import RefusedError, invalid
 from tenantry_api.classify.routes import Match
+from tenantry_api.classify.table import Route
 from tenantry_api.facts import Action, Refusal, Resource
 
 __all__ = ["finish"]
@@ -33,7 +34,7 @@ def _finish(match: Match, body: bytes | None) -> Action:
     if match.rule.graphql:
         return _graphql(match, body or b"")
     in_body = _json(match, body or b"") if match.body is Body.JSON else {}
-    query = _one_spelling(match, match.query)
+    query = _one_spelling(match.route, match.query)
     parameters = _join(match.path, match.headers, query, in_body)
     action = _action(match, encode_query(query), body, in_body)
     return replace(action, resources=_resources(match.rule.resources, parameters), parameters=parameters)
@@ -65,12 +66,12 @@ def _headers(match: Match) -> Iterator[tuple[str, str]]:
 def _json(match: Match, body: bytes) -> dict[str, object]:
     values = parse_json(body)
     match.route.schema.check(values)
-    return _one_spelling(match, values)
+    return _one_spelling(match.route, values)
 
 
-def _one_spelling(match: Match, values: Mapping[str, object]) -> dict[str, object]:
+def _one_spelling(route: Route, values: Mapping[str, object]) -> dict[str, object]:
     """`run_uuid` is MLflow's old name of `run_id`; its client sends both. They must agree, and one goes upstream."""
-    if not {"run_id", "run_uuid"} <= match.route.schema.fields.keys() or "run_uuid" not in values:
+    if not {"run_id", "run_uuid"} <= route.schema.fields.keys() or "run_uuid" not in values:
         return dict(values)
     joined = {**values, "run_id": values.get("run_id") or values["run_uuid"]}
     if joined.pop("run_uuid") not in {joined["run_id"], "", None}:
@@ -114,11 +115,20 @@ def _values(value: object, path: list[str]) -> Iterator[str]:
 
 
 def _graphql(match: Match, body: bytes) -> Action:
-    request = graphql.rebuild(parse_json(body))
-    action = _action(match, "", None, request.body)
+    known = {name: operation for name, (operation, _) in match.table.graphql.items()}
+    request = graphql.read_request(parse_json(body), known)
+    operation, route = match.table.graphql[request.operation.name]
+    parameters = _one_spelling(route, graphql.snake_case(request.values, route.schema))
+    upstream = {
+        "operationName": operation.name,
+        "query": request.document,
+        "variables": {request.variable: graphql.camel_case(parameters)},
+    }
+    action = _action(match, "", None, upstream)
+    names = route.rule.resources if isinstance(route.rule, Allowance) else ()
     return replace(
         action,
-        operation=f"graphql.{request.operation}",
-        resources=tuple(request.resources),
-        parameters=request.variables,
+        operation=f"graphql.{operation.name}",
+        resources=_resources(names, parameters),
+        parameters=parameters,
     )

@@ -24,6 +24,7 @@ __all__ = ["Match", "RouteTable", "load_table", "match"]
 class Match:
     """A request that the policy knows, all but its body."""
 
+    table: RouteTable
     route: Route
     rule: Allowance
     target: Target
@@ -64,9 +65,9 @@ def match(
     """`query` is still percent-encoded, `headers` are as ASGI has them."""
     operation = "unknown"
     try:
-        route, in_path = _find(table, method, target.path)
-        operation = _operation(route)
-        return _match(route, in_path, target, query, headers)
+        found = _find(table, method, target.path)
+        operation = _operation(found[0])
+        return _match(table, found, target, query, headers)
     except RefusedError as error:
         return replace(error.refusal, operation=operation)
 
@@ -87,8 +88,13 @@ def _operation(route: Route) -> str:
 
 
 def _match(
-    route: Route, in_path: dict[str, str], target: Target, query: bytes, headers: Sequence[tuple[bytes, bytes]]
+    table: RouteTable,
+    found: tuple[Route, dict[str, str]],
+    target: Target,
+    query: bytes,
+    headers: Sequence[tuple[bytes, bytes]],
 ) -> Match:
+    route, in_path = found
     rule = _allowed(route.rule)
     framing = read_framing(route.method, headers, Body.NONE if route.method == "GET" else rule.body)
     route.path_schema.check(in_path)
@@ -96,7 +102,7 @@ def _match(
     route.header_schema.check(from_headers)
     # The UI's files are the same for every query, so the query is dropped, not read.
     from_query = {} if rule.kind is Kind.STATIC else parse_query(query, route.schema)
-    return Match(route, rule, target, framing, in_path, from_query, from_headers)
+    return Match(table, route, rule, target, framing, in_path, from_query, from_headers)
 
 
 def _allowed(rule: Allowance | Denial) -> Allowance:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
+from tenantry_api.classify.graphql import Operation, known_operation
 from tenantry_api.classify.policy import Allowance, Denial, Policy, load_policy
 from tenantry_api.classify.schema import Message, Schemas
 
@@ -39,6 +40,8 @@ class RouteTable:
     # Paths without parameters, by (method, path): they win over patterns, as in MLflow's own routers.
     literal: Mapping[tuple[str, str], Route]
     patterns: Mapping[str, tuple[Route, ...]]
+    # The UI's GraphQL operations by name, each with the REST route that asks for the same.
+    graphql: Mapping[str, tuple[Operation, Route]]
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         route = self.literal.get((method, path))
@@ -66,6 +69,7 @@ def load_table(version: str) -> RouteTable:
         version=data["mlflow"],
         literal={(route.method, route.template): route for route in routes if "{" not in route.template},
         patterns={method: _ordered(method, routes) for method in METHODS},
+        graphql=_graphql(data["documents"].values(), {route.rpc: route for route in routes}),
     )
 
 
@@ -86,7 +90,7 @@ def _fastapi_last(row: Mapping[str, Any]) -> bool:
     return bool(row["framework"] == "fastapi")
 
 
-def _routes(rows: Iterator[dict[str, Any]] | Any, policy: Policy, schemas: Schemas) -> Iterator[Route]:
+def _routes(rows: Iterable[dict[str, Any]], policy: Policy, schemas: Schemas) -> Iterator[Route]:
     for row in rows:
         rule = policy.rules[row["rpc"]]
         in_path = {name: "string" for name, _ in _FIELD.findall(row["path"])}
@@ -100,6 +104,11 @@ def _routes(rows: Iterator[dict[str, Any]] | Any, policy: Policy, schemas: Schem
             path_schema=schemas.fields(row["rpc"], in_path),
             header_schema=schemas.fields(row["rpc"], dict.fromkeys(_headers(row), "string")),
         )
+
+
+def _graphql(documents: Iterable[str], routes: Mapping[str, Route]) -> dict[str, tuple[Operation, Route]]:
+    operations = [known_operation(document) for document in documents]
+    return {operation.name: (operation, routes[operation.rpc]) for operation in operations}
 
 
 def _schema(row: Mapping[str, Any], rule: Allowance | Denial, schemas: Schemas) -> Message:
