@@ -73,4 +73,9 @@ async def export(workspace: str, visit: Submitted) -> Response:
 def _row(found: search.Found) -> Mapping[str, Any]:
     """The record's fields, with those that a row shows always there."""
     event: dict[str, Any] = orjson.loads(found.leaf)
-    return {"project": None, "resources": [], "status": None, "reason": None} | event | {"index": found.index}
+    record = orjson.dumps(event, option=orjson.OPT_INDENT_2).decode()
+    return (
+        {"project": None, "reason": None, "resources": [], "status": None}
+        | event
+        | {"index": found.index, "record": record}
+    )

@@ -52,7 +52,7 @@ async def _on_sign_in_error(request: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     """What the framework raises: no such address, no such method."""
     assert isinstance(error, HTTPException)
-    message = f"There is nothing at {request.method} {request.url.path}: compare the address with /api/v1/openapi.json."
+    message = f"There is nothing at {request.method} {request.url.path}. The API is described in /api/v1/openapi.json."
     why = Refusal(error.status_code, "ENDPOINT_NOT_FOUND", "address_unknown", message)
     return await _refuse(request, why, dict(error.headers or {}))
 
