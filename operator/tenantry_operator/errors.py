@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OperatorError", "ProvisionFailed"]
+__all__ = ["OperatorError", "OperatorStopping", "ProvisionFailed"]
 
 
 class OperatorError(Exception):
@@ -11,3 +11,7 @@ class OperatorError(Exception):
 
 class ProvisionFailed(OperatorError):
     """A database, role or template could not be made, or is not ours."""
+
+
+class OperatorStopping(OperatorError):
+    """What was under way was given up because the operator ends; it says nothing about the project."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
+from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from tenantry_operator.provision.template import Templates, migrate
 from tenantry_operator.publish import Catalog
 from tenantry_operator.reconcile import Reconciler
 from tenantry_operator.removal import Removal
+from tenantry_operator.runtime import Runtime
 from tenantry_operator.runtime.process import ProcessRuntime, own_uids_obstacle
 from tenantry_operator.servers import Servers
 from tenantry_operator.settings import Settings
@@ -42,10 +44,22 @@ _LAST_DELAY: Final = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Operator:
-    """`run` until it is told to stop."""
+class MakeRuntime(Protocol):
+    """A runtime that keeps what it must below `directory`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __call__(
+        self,
+        directory: Path,
+        *,
+        on_exit: Callable[[ProjectKey, str], None],
+        on_recovery: Callable[[ProjectKey], None],
+    ) -> Runtime: ...
+
+
+class Operator:
+    """`run` until it is told to stop. Its servers start and stop with it."""
+
+    def __init__(self, settings: Settings, make_runtime: MakeRuntime = ProcessRuntime) -> None:
         state = settings.state_directory
         state.mkdir(mode=0o711, parents=True, exist_ok=True)  # Servers with a uid of their own pass through it.
         self._engine = sync_engine(settings.catalog_url.get_secret_value(), application="tenantry-operator")
@@ -53,7 +67,7 @@ class Operator:
         self._attending = WorkQueue[ProjectKey]("attend", self._attend, _ATTENDANTS)
         self._source = Directory(settings.source_directory, state / "manifests", self._changed)
         self._catalog, self._backends = Catalog(self._engine), Backends(self._engine)
-        self._runtime = ProcessRuntime(
+        self._runtime = make_runtime(
             state / "runtime", on_exit=lambda key, _: self._ended(key), on_recovery=self._ended
         )
         self._servers = Servers(self._runtime, self._backends)
@@ -140,9 +154,7 @@ class Operator:
     def _close(self) -> None:
         for part in (self._demand, self._source, self._reconciling, self._attending):
             part.stop()
-        with suppress(SQLAlchemyError):
-            self._backends.reset()
-        self._runtime.close()
+        self._servers.close()
         for part in (self._demand, self._source, self._reconciling, self._attending):
             part.join()
         self._engine.dispose()

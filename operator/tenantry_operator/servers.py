@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from tenantry_operator.backends import Backends, Use
+from tenantry_operator.errors import OperatorStopping
 from tenantry_operator.facts import ProjectKey, ServerPlan
 from tenantry_operator.runtime import Failed, Running, Runtime, ServerFailed, Stopped
 
@@ -35,6 +38,14 @@ class Servers:
         self._backends = backends
         self._offers: dict[ProjectKey, Offer] = {}
         self._locks: defaultdict[ProjectKey, Lock] = defaultdict(Lock)
+        self._closed = False
+
+    def close(self) -> None:
+        """Tell the door that nothing runs, as far as the catalog answers, then stop everything."""
+        self._closed = True
+        with suppress(SQLAlchemyError):
+            self._backends.reset()
+        self._runtime.close()
 
     def offer(self, offer: Offer) -> None:
         """From now on the server may be started. One that runs with another plan is stopped; the next request
@@ -95,6 +106,8 @@ class Servers:
         try:
             look(self._runtime.start(plan))
         except ServerFailed:
+            if self._closed:
+                raise OperatorStopping from None
             self._backends.show(plan.key, self._runtime.state(plan.key))
             raise
         if self._backends.use(plan.key).wanted:
@@ -108,6 +121,8 @@ class Servers:
         try:
             self._runtime.start(plan)
         except ServerFailed as error:
+            if self._closed:
+                raise OperatorStopping from None
             log.warning("server does not start", project=str(plan.key), reason=str(error))
         else:
             log.info("server started", project=str(plan.key))

@@ -115,7 +115,7 @@ class WorkQueue(Generic[K]):
         with self._changed:
             known = reason in self._complaints.values()
             self._complaints[key] = reason
-        if not known:
+        if not known and not self._closed:
             log.warning("waiting, and trying again", work=self._name, key=str(key), reason=reason)
 
     def _content(self, key: K) -> None:
