@@ -19,6 +19,7 @@ import fcntl
 import os
 import uuid
 from bisect import bisect_right
+from contextlib import ExitStack
 from itertools import islice, pairwise
 from pathlib import Path
 from uuid import UUID
@@ -60,13 +61,21 @@ class WriteAheadLog:
         self._bound_bytes = bound_bytes
         self._failed: OSError | None = None
         self._full = False
-        self._lock = _locked(directory)
-        self.spool = _spool(directory)
-        # Ascending; the writer appends to it, the reader takes from its front, each under the interpreter's lock.
-        self._bases = sorted(int(path.stem) for path in directory.glob("*.wal"))
-        self.end, self._chain = self._recovered()
-        self._fd = -1
-        self._begin_segment()
+        with ExitStack() as undo:
+            self._lock = _locked(directory)
+            undo.callback(os.close, self._lock)
+            self._open()
+            undo.pop_all()
+
+    def _open(self) -> None:
+        try:
+            self.spool = _spool(self._directory)
+            # Ascending; the writer appends to it, the reader takes from its front, each under the interpreter's lock.
+            self._bases = sorted(int(path.stem) for path in self._directory.glob("*.wal"))
+            self.end, self._chain = self._recovered()
+            self._begin_segment()
+        except OSError as error:
+            raise RecordUnavailable(f"the record's directory {self._directory}: {error.strerror}") from error
 
     @property
     def start(self) -> int:
