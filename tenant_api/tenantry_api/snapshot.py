@@ -140,13 +140,20 @@ async def read_revision(connection: asyncpg.Connection) -> int:
     return int(await connection.fetchval("SELECT value FROM catalog.revision"))
 
 
+# A project whose workspace is gone is refused too, though its own manifest may still stand.
+_PROJECTS = """
+SELECT p.*, p.retired_at IS NOT NULL OR w.retired_at IS NOT NULL AS retired
+FROM catalog.project p JOIN catalog.workspace w ON w.name = p.workspace
+"""
+
+
 async def read_snapshot(connection: asyncpg.Connection) -> Snapshot:
     """One transaction, one picture: a grant is never seen without the project that it was committed with."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         return Snapshot(
             revision=await read_revision(connection),
             workspaces=_workspaces(await connection.fetch("SELECT * FROM catalog.workspace")),
-            projects=_projects(await connection.fetch("SELECT * FROM catalog.project")),
+            projects=_projects(await connection.fetch(_PROJECTS)),
             grants=_grants(await connection.fetch('SELECT * FROM catalog."grant" ORDER BY id')),
             backends=_backends(await connection.fetch("SELECT * FROM catalog.backend")),
         )
@@ -178,7 +185,7 @@ def _project(row: asyncpg.Record) -> Project:
         conditions=tuple(json.loads(row["conditions"])),
         ready=row["ready"],
         fenced=row["fenced"],
-        retired=row["retired_at"] is not None,
+        retired=row["retired"],
         created_at=row["created_at"],
     )
 
