@@ -7,6 +7,7 @@ own order is left, and the record shows both moves.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from http import HTTPStatus
@@ -48,7 +49,8 @@ class Turns:
     @asynccontextmanager
     async def turn(self, *names: str) -> AsyncGenerator[None, None]:
         """Hold the turn of the pointer that `names` name together. Raises `Refused` (503) after ten seconds."""
-        key = "\x00".join(names)
+        # PostgreSQL's text holds no NUL, so a list is what separates the names.
+        key = json.dumps(names)
         # Those who wait in this process wait here, so that one busy pointer does not take all connections.
         lock = self._here.setdefault(key, asyncio.Lock())
         try:
