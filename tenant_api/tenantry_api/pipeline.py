@@ -86,15 +86,25 @@ class Door:
     # ------------------------------------------------------------ identify → classify → authorize
 
     async def _admit(self, exchange: Exchange, trail: Trail) -> Admitted:
-        trail.target = target = _accepted(parse_target(exchange.raw_path))
-        matched = self._match(exchange, target)
-        trail.operation = matched.operation
+        matched = self._match(exchange, trail)
         trail.principal = principal = _accepted(await self._identifier.identify(exchange.method, exchange.headers))
         trail.action = action = await _classify(exchange, _accepted(matched))
-        decision = self._authorize(principal, target, action)
-        return Admitted(trail.call, target, principal, action, decision)
+        assert trail.target is not None, "what has no target has no match either"
+        decision = self._authorize(principal, trail.target, action)
+        return Admitted(trail.call, trail.target, principal, action, decision)
 
-    def _match(self, exchange: Exchange, target: Target) -> Match | Refusal:
+    def _match(self, exchange: Exchange, trail: Trail) -> Match | Refusal:
+        """First, so that the record names the operation also of those whom we do not know; they learn nothing of it."""
+        target = parse_target(exchange.raw_path)
+        assert target is not None, "the application sends only what is below /w/ here"
+        if isinstance(target, Refusal):
+            return target
+        trail.target = target
+        matched = self._of_project(exchange, target)
+        trail.operation = matched.operation
+        return matched
+
+    def _of_project(self, exchange: Exchange, target: Target) -> Match | Refusal:
         if not target.path:
             return refusals.slash_missing()
         return match(self._table(target), exchange.method, target, exchange.query, exchange.headers)
@@ -153,11 +163,10 @@ class Door:
             raise Refused(refusals.reason_required())
 
 
-def _accepted(value: Value | Refusal | None) -> Value:
+def _accepted(value: Value | Refusal) -> Value:
     """The value, or an end to the request."""
     if isinstance(value, Refusal):
         raise Refused(value)
-    assert value is not None, "the application sends only what is below /w/ here"
     return value
 
 
