@@ -48,7 +48,6 @@ LATER: Final[Mapping[tuple[str, ...], str]] = {
         "spec.promotion.approvals",
         "spec.promotion.gates",
     ): "nobody is asked; a move needs the permission, takes its turn and is recorded; a condition says so",
-    ("spec.promotion.protectedAliases",): "every alias is treated as if it stood here",
     ("spec.isolation",): "on one machine every backend is a process of its own",
     ("spec.tracking.size",): "on one machine it sets how many connections the database takes",
     ("spec.deletionPolicy",): "`Archive` keeps the data, as `Retain` does; a condition says so",

@@ -92,7 +92,7 @@ class Promotion(Value):
     """What it takes to move a model's alias or stage."""
 
     protected_aliases: Annotated[tuple[Alias, ...], Field(max_length=50), Unique()] = ()
-    """Aliases that the rules below guard. Any move of any alias is recorded, protected or not."""
+    """Aliases that the rules below guard; without any, all are. Every move is recorded, guarded or not."""
     approvals: Annotated[StrictInt, Field(ge=0, le=10)] = 0
     """How many people other than the author must agree before a protected alias moves."""
     require_reason: StrictBool = False

@@ -20,7 +20,7 @@ from tenantry_api.forward import Backends
 from tenantry_api.identify import Identifier
 from tenantry_api.ledger import Admitted, Ledger, Trail
 from tenantry_api.perform import Performer, Promoted
-from tenantry_api.promote import Move, Terms
+from tenantry_api.promote import Move, Terms, move_of
 from tenantry_api.record.recorder import RecordUnavailable
 from tenantry_api.snapshot import Project, SnapshotHolder
 
@@ -76,7 +76,7 @@ class Door:
             trail.operation = matched.operation
             trail.action = action = _accepted(finish(matched, body))
             decision = self._authorize(principal, target, action)
-            self._check_reason(target, terms)
+            self._check_reason(target, move, terms)
             with self._backends.in_use((target.workspace, target.project)):
                 return await self._performer.promote(Admitted(call, target, principal, action, decision), terms)
         except Refused as refused:
@@ -91,6 +91,8 @@ class Door:
         trail.action = action = await _classify(exchange, _accepted(matched))
         assert trail.target is not None, "what has no target has no match either"
         decision = self._authorize(principal, trail.target, action)
+        if action.kind is Kind.PROMOTION:
+            self._check_reason(trail.target, move_of(action), Terms())
         return Admitted(trail.call, trail.target, principal, action, decision)
 
     def _match(self, exchange: Exchange, trail: Trail) -> Match | Refusal:
@@ -157,9 +159,9 @@ class Door:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         return _accepted(match(self._table(target), method, replace(target, path=path), b"", headers)), body
 
-    def _check_reason(self, target: Target, terms: Terms) -> None:
+    def _check_reason(self, target: Target, move: Move, terms: Terms) -> None:
         project = self._project(target)
-        if project is not None and project.promotion.get("requireReason") and not terms.reason:
+        if project is not None and not terms.explain(move, project.promotion):
             raise Refused(refusals.reason_required())
 
 

@@ -74,7 +74,10 @@ def holder_unknown(name: str) -> Refusal:
 
 
 def reason_required() -> Refusal:
-    message = "reason: this project wants to know why a model is promoted; send it in the body."
+    message = (
+        "reason: this project wants to know why this alias moves. MLflow's own call cannot say it: use "
+        "PUT /api/v1/workspaces/…/projects/…/models/…/aliases/… with a reason in its body."
+    )
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_PARAMETER_VALUE", "reason_required", message)
 
 

@@ -59,6 +59,15 @@ class Terms:
     if_match: str | None = None
     reason: str | None = None
 
+    def explain(self, move: Move, rules: Mapping[str, object]) -> bool:
+        """Whether the rules (a project's `spec.promotion`) have the reason that they ask for. The stock client cannot
+        give one. No protected alias means that all are protected.
+        """
+        protected = rules.get("protectedAliases") or [move.name]
+        assert isinstance(protected, list)
+        asked = rules.get("requireReason") is True and move.name.lower() in {name.lower() for name in protected}
+        return bool(self.reason) or not asked
+
     def hold(self, before: str | None) -> bool:
         return self.if_match is None or self.if_match == (before or NO_HOLDER)
 
