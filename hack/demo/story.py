@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,6 @@ from pathlib import Path
 import ledger
 import requests
 from browser import Person
-from rich.console import Console
 
 from tenantry_api.cli.up import project_table
 from tenantry_api.up.machine import Machine, Options
@@ -37,9 +37,8 @@ class Story:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.console = Console(highlight=False)
         options = Options(state=folder / "state", manifests=SAMPLES, port=0)
-        self.machine = Machine(options, report=self.console.print, progress=self._detail)
+        self.machine = Machine(options, report=print, progress=self._detail)
         self.tokens: dict[str, str] = {}
         # The ids of all requests for the project, as the door gave them to the clients.
         self.asked: list[str] = []
@@ -51,7 +50,7 @@ class Story:
     def reconcile(self) -> None:
         self.machine.start_programs()
         self.machine.wait_for_projects()
-        self.console.print(project_table(self.machine.projects))
+        print(textwrap.indent(project_table(self.machine.projects), "    "))
         rows = self.machine.projects.rows()
         assert len(rows) == 3, "there are three sample projects"  # noqa: PLR2004  # what hack/samples has
         assert all(row.ready for row in rows), "all projects are ready"
@@ -164,7 +163,7 @@ class Story:
     def _detail(self, what: str) -> Iterator[None]:
         begun = time.monotonic()
         yield
-        print(f"    {what} is ready ({time.monotonic() - begun:.1f} s)", flush=True)
+        print(f"    {what}: ready ({time.monotonic() - begun:.1f} s)", flush=True)
 
 
 def _tell(number: int, title: str, step: Callable[[], None]) -> None:

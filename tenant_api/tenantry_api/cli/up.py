@@ -16,7 +16,6 @@ from typing import Annotated
 import typer
 import yaml
 from rich.console import Console
-from rich.table import Table
 
 from tenantry_api.up.machine import Issuer, Machine, Options, PortTaken
 from tenantry_api.up.postgres import PostgresMissing
@@ -60,7 +59,8 @@ def up(
     except _Stopped:
         pass
     finally:
-        console.print("Stopping ...")
+        if machine.processes():
+            console.print("Stopping ...")
         machine.stop()
 
 
@@ -90,7 +90,7 @@ def _step(console: Console, what: str) -> Iterator[None]:
         if not console.is_terminal:
             console.print(f"{what} ...")
         yield
-    console.print(f"{what} is ready ({time.monotonic() - begun:.1f} s)")
+    console.print(f"{what}: ready ({time.monotonic() - begun:.1f} s)")
 
 
 def _greet(machine: Machine, options: Options) -> None:
@@ -111,13 +111,13 @@ def _greet(machine: Machine, options: Options) -> None:
     sys.stdout.flush()
 
 
-def project_table(projects: Projects) -> Table:
-    """NAME READY VERSION URL AGE, and the blocker of what is not ready."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("NAME", "READY", "VERSION", "URL", "AGE"):
-        table.add_column(heading, no_wrap=True)
+def project_table(projects: Projects) -> str:
+    """NAME READY VERSION URL AGE, and the blocker of what is not ready. Never cut, however narrow the terminal."""
+    rows = [("NAME", "READY", "VERSION", "URL", "AGE")]
     for row in projects.rows():
         ready = "True" if row.ready else f"False ({row.blocker or 'waiting'})"
         age = f"{(datetime.now(UTC) - row.created_at).total_seconds():.0f}s"
-        table.add_row(f"{row.workspace}/{row.name}", ready, row.mlflow_version, projects.url_of(row), age)
-    return table
+        rows.append((f"{row.workspace}/{row.name}", ready, row.mlflow_version, projects.url_of(row), age))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
