@@ -6,7 +6,8 @@ import importlib.metadata
 
 import typer
 
-from tenantry_api.cli import audit
+from tenantry_api.cli import audit, get, token
+from tenantry_api.cli.login import login
 from tenantry_api.cli.up import up
 
 __all__ = ["app"]
@@ -19,6 +20,9 @@ app = typer.Typer(
 )
 app.command()(up)
 app.add_typer(audit.app, name="audit")
+app.add_typer(get.app, name="get")
+app.command()(login)
+app.add_typer(token.app, name="token")
 
 
 @app.command()

@@ -59,3 +59,7 @@ def validation_refusal(errors: Sequence[Mapping[str, Any]]) -> Refusal:
         f"{'.'.join(str(part) for part in error['loc'][1:]) or 'body'}: {error['msg']}" for error in errors
     )
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_PARAMETER_VALUE", "invalid_field", f"{told}.")
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
