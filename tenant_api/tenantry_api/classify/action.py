@@ -9,8 +9,9 @@ from itertools import product
 from tenantry_api.classify import graphql
 from tenantry_api.classify.body import encode_json, parse_json
 from tenantry_api.classify.framing import too_large
+from tenantry_api.classify.otlp import read_spans
 from tenantry_api.classify.path import encode_path
-from tenantry_api.classify.policy import Allowance, Body, ResourceName
+from tenantry_api.classify.policy import Allowance, Body, Content, ResourceName
 from tenantry_api.classify.query import encode_query
 from tenantry_api.classify.refuse import RefusedError, invalid
 from tenantry_api.classify.routes import Match
@@ -31,8 +32,10 @@ def finish(match: Match, body: bytes | None) -> Action | Refusal:
 def _finish(match: Match, body: bytes | None) -> Action:
     if body is not None and len(body) > match.max_body:
         raise too_large(match.max_body)
-    if match.rule.graphql:
+    if match.rule.content is Content.GRAPHQL:
         return _graphql(match, body or b"")
+    if match.rule.content is Content.SPANS:
+        body = read_spans(body or b"", match.framing.content_type, match.framing.content_encoding)
     in_body = _json(match, body or b"") if match.body is Body.JSON else {}
     query = _one_spelling(match.route, match.query)
     parameters = _join(match.path, match.headers, query, in_body)
@@ -53,14 +56,8 @@ def _action(match: Match, query: str, body: bytes | None, in_body: Mapping[str, 
         body=body if match.body in {Body.JSON, Body.RAW} else None,
         content_type="application/json" if match.body is Body.JSON else match.framing.content_type,
         content_length=len(body) if body is not None else match.content_length,
-        headers=tuple(_headers(match)),
+        headers=tuple((name, str(value)) for name, value in match.headers.items() if value is not None),
     )
-
-
-def _headers(match: Match) -> Iterator[tuple[str, str]]:
-    if match.framing.content_encoding:
-        yield "content-encoding", match.framing.content_encoding
-    yield from ((name, str(value)) for name, value in match.headers.items() if value is not None)
 
 
 def _json(match: Match, body: bytes) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from tenantry_api.classify.refuse import forbidden, invalid
 
-__all__ = ["FORMATS", "Format"]
+__all__ = ["FORMATS", "TRACE_LOCATION_TAGS", "Format"]
 
 Format = Callable[[str, str], None]
 
@@ -18,10 +18,14 @@ _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # MLflow decodes a stored path until nothing changes: 'a%252e' would end as another name than the record's.
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# MLflow takes a path that starts so for a file of the server.
+_FILE_SCHEME: Final = "file:"
 _SOURCE: Final = re.compile(r"(?:runs:/|models:/|mlflow-artifacts:/)(?P<path>[^/].*)")
 # What MLflow's client writes as the source of a prompt's version, which has no files.
 _PROMPT_SOURCE: Final = "dummy-source"
+
+# Tags that tell MLflow's server where a trace's files are; it reads whatever they name.
+TRACE_LOCATION_TAGS: Final = ("mlflow.artifactLocation", "mlflow.trace.archiveLocation", "mlflow.trace.spansLocation")
 
 
 def _experiment_id(name: str, value: str) -> None:
@@ -37,7 +41,7 @@ def _run_id(name: str, value: str) -> None:
 def _artifact_path(name: str, value: str) -> None:
     if _ESCAPE.search(value) or _CONTROL.search(value) or "\\" in value or "#" in value:
         raise invalid("artifact_path", f"{name} must not have '\\', '#', control characters or percent escapes.")
-    if _SCHEME.match(value) or not {"", ".", ".."}.isdisjoint(value.split("/")):
+    if value.lower().startswith(_FILE_SCHEME) or not {"", ".", ".."}.isdisjoint(value.split("/")):
         raise invalid("artifact_path", f"{name} must be a relative path without empty, '.' or '..' segments.")
 
 
@@ -56,10 +60,16 @@ def _absent(name: str, _value: str) -> None:
     raise forbidden("given_location", f"{name} is set by the service; leave it out.")
 
 
+def _trace_tag(name: str, value: str) -> None:
+    if value in TRACE_LOCATION_TAGS:
+        raise forbidden("given_location", f"{name}: the trace tag {value} is set by the service; leave it out.")
+
+
 FORMATS: Final[Mapping[str, Format]] = {
     "absent": _absent,
     "artifact_path": _artifact_path,
     "experiment_id": _experiment_id,
     "model_source": _model_source,
     "run_id": _run_id,
+    "trace_tag": _trace_tag,
 }

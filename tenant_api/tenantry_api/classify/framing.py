@@ -24,7 +24,7 @@ MAX_CHUNKED: Final = 1024 * 1024
 MAX_STREAMED: Final = 5 * 1024**4
 _MAX_DIGITS: Final = 18
 _LIMITS: Final = {Body.NONE: 0, Body.JSON: MAX_BUFFERED, Body.RAW: MAX_BUFFERED, Body.STREAM: MAX_STREAMED}
-# What OpenTelemetry's exporters send and MLflow unpacks.
+# What OpenTelemetry's exporters send.
 _RAW_ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
 
 

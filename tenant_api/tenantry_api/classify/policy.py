@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tenantry_api.facts import Kind, Permission
 
-__all__ = ["Allowance", "Body", "Denial", "Policy", "ResourceName", "load_policy"]
+__all__ = ["Allowance", "Body", "Content", "Denial", "Policy", "ResourceName", "load_policy"]
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 
@@ -27,6 +27,14 @@ class Body(StrEnum):
     STREAM = "stream"
     # Buffered, and passed on byte for byte: protobuf of OTLP, and small uploads without a Content-Length.
     RAW = "raw"
+
+
+class Content(StrEnum):
+    """What a body says, where it is read at all."""
+
+    PARAMETERS = "parameters"
+    GRAPHQL = "graphql"
+    SPANS = "spans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,7 @@ class Allowance:
     operation: str
     resources: tuple[ResourceName, ...]
     parameters: Mapping[str, str]
-    # The body is a GraphQL document, which names its own operation.
-    graphql: bool = False
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ def _allowances(data: Mapping[str, Any]) -> Iterator[tuple[str, Allowance]]:
                     operation=data["operations"].get(rpc, rpc.rpartition(".")[2]),
                     resources=tuple(_resource(spelled) for spelled in resources),
                     parameters=data["parameters"].get(rpc, {}),
-                    graphql=name == "graphql",
+                    content=Content(given.get("content", Content.PARAMETERS)),
                 ),
             )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from tenantry_api.classify.framing import Framing, header, read_framing
 from tenantry_api.classify.policy import Allowance, Body, Denial
 from tenantry_api.classify.query import parse_query
-from tenantry_api.classify.refuse import RefusedError, refuse, unknown
+from tenantry_api.classify.refuse import RefusedError, malformed, refuse, unknown
 from tenantry_api.classify.table import METHODS, Route, RouteTable, load_table
 from tenantry_api.facts import Kind, Permission, Refusal, Target
 
@@ -100,9 +100,16 @@ def _match(
     route.path_schema.check(in_path)
     from_headers = {name: header(headers, name.encode()) for name in route.header_schema.fields}
     route.header_schema.check(from_headers)
-    # The UI's files are the same for every query, so the query is dropped, not read.
-    from_query = {} if rule.kind is Kind.STATIC else parse_query(query, route.schema)
+    from_query = _query(rule, framing, query, route)
     return Match(table, route, rule, target, framing, in_path, from_query, from_headers)
+
+
+def _query(rule: Allowance, framing: Framing, query: bytes, route: Route) -> dict[str, object]:
+    if rule.kind is Kind.STATIC:
+        return {}  # the UI's files are the same for every query, so it is dropped, not read
+    if framing.body is Body.JSON and query:
+        raise malformed("query", f"MLflow reads the parameters of this {route.method} request from the JSON body only.")
+    return parse_query(query, route.schema)
 
 
 def _allowed(rule: Allowance | Denial) -> Allowance:

@@ -88,10 +88,13 @@ class Schemas:
         kind = spelled.removesuffix("[]").removesuffix("{}")
         check = self._value(f"{label}.{name}", name, kind)
         if spelled.endswith("{}"):
-            return Field(name, kind, repeated=False, check=_each_value(f"{label}.{name}", check))
+            return Field(name, kind, repeated=False, check=self._map(f"{label}.{name}", check))
         if spelled.endswith("[]"):
             return Field(name, kind, repeated=True, check=_each_item(f"{label}.{name}", check))
         return Field(name, kind, repeated=False, check=check)
+
+    def _map(self, where: str, check: Check) -> Check:
+        return _each_entry(where, _string(where, self.formats.get(where)), check)
 
     def _value(self, where: str, name: str, kind: str) -> Check:
         if kind in self.messages:
@@ -119,14 +122,15 @@ def _each_item(where: str, check: Check) -> Check:
     return check_items
 
 
-def _each_value(where: str, check: Check) -> Check:
-    def check_values(value: object) -> None:
+def _each_entry(where: str, check_key: Check, check_value: Check) -> Check:
+    def check_entries(value: object) -> None:
         if not isinstance(value, dict):
             raise invalid("type", f"{where} must be a JSON object.")
-        for item in value.values():
-            check(item)
+        for key, item in value.items():
+            check_key(key)
+            check_value(item)
 
-    return check_values
+    return check_entries
 
 
 def _string(where: str, format_name: str | None) -> Check:
