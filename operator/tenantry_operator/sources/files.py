@@ -17,8 +17,6 @@ from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 __all__ = ["File", "Files", "key_of"]
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
-# The people of the development identity provider stand beside the manifests; they are no concern of the operator.
-_NOT_OURS: Final = frozenset({"users.yaml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,7 @@ class Files:
     def _look(self) -> Iterator[tuple[Path, tuple[tuple[int, int, int], File]]]:
         for path in sorted(self._directory.rglob("*")):
             # Editors keep their drafts under hidden names.
-            hidden = path.name.startswith(".") or path.name in _NOT_OURS
-            if path.suffix in _SUFFIXES and not hidden and path.is_file():
+            if path.suffix in _SUFFIXES and not path.name.startswith(".") and path.is_file():
                 stat = path.stat()
                 version = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
                 known = self._known.get(path)

@@ -1,0 +1,121 @@
+"""Conditions: what is named as the blocker, and what stays the same."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy
+from tenantry_operator.facts import Observed, Probe
+from tenantry_operator.status import conditions_of, dated, is_ready, orphaned, retired
+from tests.support.plans import golden_plan
+
+WELL = Probe(True, "Fine", "fine")
+BAD = Probe(False, "Broken", "it is broken: mend it")
+ALL_WELL = Observed(WELL, WELL, WELL, WELL)
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+# Without annotations, notes or grants that could colour the answer.
+PLAN = replace(golden_plan("full"), notes=())
+READY = conditions_of(PLAN, ALL_WELL, PLAN.access)
+
+
+def ready_of(conditions: tuple[Condition, ...]) -> tuple[bool, str, str]:
+    (ready,) = (condition for condition in conditions if condition.type is ConditionType.READY)
+    return ready.status is ConditionStatus.TRUE, ready.reason, ready.message
+
+
+def test_all_six_conditions_stand_sorted_by_type() -> None:
+    assert [condition.type for condition in READY] == sorted(ConditionType)
+
+
+def test_a_project_is_ready_when_every_probe_succeeds() -> None:
+    assert ready_of(READY) == (True, "Ready", "all probes succeed")
+    assert is_ready(READY)
+
+
+@pytest.mark.parametrize(
+    ("found", "blocker"),
+    [
+        ({"database": BAD}, "DatabaseReady"),
+        ({"storage": BAD}, "StorageReady"),
+        ({"backend": BAD}, "BackendAvailable"),
+        ({"isolation": BAD}, "IsolationReady"),
+        # What breaks the others is named before them.
+        ({"backend": BAD, "isolation": BAD, "storage": BAD}, "StorageReady"),
+        ({"backend": BAD, "isolation": BAD, "database": BAD}, "DatabaseReady"),
+    ],
+)
+def test_ready_names_the_first_blocker(found: dict[str, Probe], blocker: str) -> None:
+    conditions = conditions_of(PLAN, replace(ALL_WELL, **found), PLAN.access)
+    assert ready_of(conditions) == (False, blocker, f"{blocker}: it is broken: mend it")
+    assert not is_ready(conditions)
+
+
+def test_grants_that_were_not_read_back_block() -> None:
+    conditions = conditions_of(PLAN, ALL_WELL, frozenset())
+    assert ready_of(conditions)[:2] == (False, "AccessPublished")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem", "ready"),
+    [
+        (
+            {"fenced": True},
+            "",
+            (False, "Fenced", "every request is refused until the annotation tenantry.dev/fence is removed"),
+        ),
+        (
+            {"paused": True},
+            "",
+            (True, "Paused", "nothing is changed until the annotation tenantry.dev/pause is removed"),
+        ),
+        (
+            {},
+            "a.yaml: spec.owner is required: add it",
+            (
+                True,
+                "LastGoodManifest",
+                "the last good version of the manifest is in force: a.yaml: spec.owner is required: add it",
+            ),
+        ),
+        ({"notes": ("one", "two")}, "", (True, "Ready", "all probes succeed; one; two")),
+    ],
+)
+def test_ready_says_what_else_a_person_should_know(
+    change: dict[str, object], problem: str, ready: tuple[bool, str, str]
+) -> None:
+    plan = replace(PLAN, **change)  # type: ignore[arg-type]
+    assert ready_of(conditions_of(plan, ALL_WELL, plan.access, problem)) == ready
+
+
+def test_conditions_carry_the_generation_of_their_manifest() -> None:
+    assert {condition.observed_generation for condition in READY} == {7}
+
+
+def test_the_time_of_a_transition_is_kept_while_the_status_is_the_same() -> None:
+    first = dated(READY, (), NOON)
+    assert {condition.last_transition_time for condition in first} == {NOON}
+    assert dated(READY, first, LATER) == first
+
+
+def test_only_what_changed_gets_a_new_time() -> None:
+    first = dated(READY, (), NOON)
+    now = dated(conditions_of(PLAN, replace(ALL_WELL, storage=BAD), PLAN.access), first, LATER)
+    moved = {condition.type for condition in now if condition.last_transition_time == LATER}
+    assert moved == {ConditionType.READY, ConditionType.STORAGE_READY}
+
+
+def test_a_project_without_its_workspace_says_what_to_add() -> None:
+    message = "workspace vision is not declared: add a Workspace of this name"
+    assert ready_of(orphaned(READY, "vision")) == (False, "WorkspaceMissing", message)
+
+
+@pytest.mark.parametrize(
+    ("policy", "word"), [(DeletionPolicy.RETAIN, "is kept"), (DeletionPolicy.ARCHIVE, "Archive is not fulfilled yet")]
+)
+def test_a_retired_project_says_that_its_data_is_kept(policy: DeletionPolicy, word: str) -> None:
+    held, reason, message = ready_of(retired(READY, policy))
+    assert (held, reason) == (False, "Retired")
+    assert word in message
+    assert [condition.type for condition in retired(READY, policy)] == sorted(ConditionType)
