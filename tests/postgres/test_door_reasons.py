@@ -1,0 +1,76 @@
+"""A project that wants reasons gets them, also from callers who have no way to give one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.door import CatalogRows, door_settings, running_door
+from tests.support.postgres import CatalogDatabase
+from tests.support.upstream import Upstream, json_answer, upstream
+from tests.support.wait import until
+
+ALICE = "alice@example.org"
+ALIAS = "/w/vision/p/roads/api/2.0/mlflow/registered-models/alias"
+OURS = "/api/v1/workspaces/vision/projects/roads/models/digits/aliases/champion"
+
+
+@pytest.fixture
+def rows(catalog: CatalogDatabase) -> CatalogRows:
+    rows = CatalogRows(catalog)
+    rules = {"protectedAliases": ["champion"], "requireReason": True}
+    rows.project("vision", "roads", promotion=json.dumps(rules))
+    rows.grant("vision", "promoter", ALICE)
+    return rows
+
+
+@pytest.fixture
+def backend(rows: CatalogRows) -> Iterator[Upstream]:
+    with upstream() as running:
+        running.answer = json_answer(b'{"registered_model": {"name": "digits"}}')
+        rows.backend("vision", "roads", running.address)
+        yield running
+
+
+@pytest.fixture
+def door(rows: CatalogRows, backend: Upstream, tmp_path: Path) -> Iterator[httpx2.Client]:
+    bearer = {"Authorization": f"Bearer {rows.token(ALICE)}"}
+    with (
+        running_door(door_settings(rows.catalog, tmp_path)) as url,
+        httpx2.Client(base_url=url, headers=bearer) as client,
+    ):
+        yield client
+
+
+def _body(alias: str) -> dict[str, str]:
+    return {"name": "digits", "alias": alias, "version": "2"}
+
+
+def test_the_stock_client_moves_no_guarded_alias(door: httpx2.Client, backend: Upstream, rows: CatalogRows) -> None:
+    refused = door.post(ALIAS, json=_body("champion"))
+    assert (refused.status_code, refused.json()["error_code"]) == (422, "INVALID_PARAMETER_VALUE")
+    assert refused.json()["message"].startswith("reason: ")
+    assert backend.received == []
+    own = refused.headers["x-tenantry-request-id"]
+    record = until(lambda: next((e for e in rows.events("vision") if e["id"] == own), None), what="the refusal")
+    assert record["stage"] == "refusal"
+
+
+def test_the_stock_client_takes_no_guarded_alias_away(door: httpx2.Client, backend: Upstream) -> None:
+    refused = door.request("DELETE", ALIAS, json={"name": "digits", "alias": "champion"})
+    assert refused.status_code == 422
+    assert backend.received == []
+
+
+def test_other_aliases_move_as_ever(door: httpx2.Client, backend: Upstream) -> None:
+    assert door.post(ALIAS, json=_body("challenger")).status_code == 200
+    assert "POST" in {received.method for received in backend.received}
+
+
+@pytest.mark.parametrize(("body", "status"), [({"version": "2"}, 422), ({"version": "2", "reason": "recall"}, 200)])
+def test_our_own_call_says_why(door: httpx2.Client, body: dict[str, str], status: int) -> None:
+    assert door.put(OURS, json=body).status_code == status
