@@ -29,7 +29,7 @@ check: $(INSTALLED) ## lint, format, types, import contracts, generated files
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-timings
+	@$(BIN)/lint-imports
 	@hack/generate.sh --check
 
 bench: $(INSTALLED) ## measure against the goals
