@@ -10,13 +10,17 @@ One process, one event loop; more doors are more processes, each with its own re
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol, TypeVar
 
 import structlog
 import uvicorn
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.types import Processor
 
 from tenantry_api.app import Application, Parts
 from tenantry_api.audit.keys import load_signing_key
@@ -52,6 +56,14 @@ def application() -> Application:
     return Application(lambda: running(settings))
 
 
+class _Part(Protocol):
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+PartT = TypeVar("PartT", bound=_Part)
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Parts]:
     """Start everything in the order of its use; stop it in the other."""
@@ -59,44 +71,15 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
     async with AsyncExitStack() as stack:
         engine = async_engine(url, application="tenantry-door")
         stack.push_async_callback(engine.dispose)
-        recorder = Recorder(settings.record_directory)
-        await recorder.start()
-        stack.push_async_callback(recorder.stop)
-        shipper = Shipper(recorder, url)
-        await shipper.start()
-        stack.push_async_callback(shipper.stop)
-        audit = AuditLog(
-            catalog_url=url,
-            key=load_signing_key(settings.signing_key_file),
-            origin=settings.origin,
-            directory=settings.checkpoints,
-            recorder=recorder,
-            shipper=shipper,
-        )
-        await audit.start()
-        stack.push_async_callback(audit.stop)
-        identifier = Identifier(
-            engine,
-            public_url=settings.public_url,
-            issuer=settings.oidc_issuer,
-            client_id=settings.oidc_client_id,
-            client_secret=settings.oidc_client_secret,
-        )
-        await identifier.start()
-        stack.push_async_callback(identifier.stop)
+        recorder = await _started(stack, Recorder(settings.record_directory))
+        shipper = await _started(stack, Shipper(recorder, url))
+        audit = await _started(stack, _audit_log(settings, recorder, shipper))
+        identifier = await _started(stack, _identifier(settings, engine))
         holder = SnapshotHolder()
-        listener = Listener(libpq_url(url), holder, identifier.forget)
-        listener.start()
-        stack.push_async_callback(listener.stop)
-        backends = Backends(engine, holder, settings.wake_timeout)
-        backends.start()
-        stack.push_async_callback(backends.stop)
-        forwarder = Forwarder(backends)
-        await forwarder.start()
-        stack.push_async_callback(forwarder.stop)
-        turns = Turns(libpq_url(url))
-        await turns.start()
-        stack.push_async_callback(turns.stop)
+        await _started(stack, Listener(libpq_url(url), holder, identifier.forget))
+        backends = await _started(stack, Backends(engine, holder, settings.wake_timeout))
+        forwarder = await _started(stack, Forwarder(backends))
+        turns = await _started(stack, Turns(libpq_url(url)))
         ledger = Ledger(recorder, holder)
         authorizer = Authorizer(holder.current)
         door = Door(
@@ -111,6 +94,33 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         yield Parts(Services(settings, engine, holder, identifier, authorizer, recorder, audit), door)
 
 
+async def _started(stack: AsyncExitStack, part: PartT) -> PartT:
+    await part.start()
+    stack.push_async_callback(part.stop)
+    return part
+
+
+def _audit_log(settings: Settings, recorder: Recorder, shipper: Shipper) -> AuditLog:
+    return AuditLog(
+        catalog_url=settings.catalog_url.get_secret_value(),
+        key=load_signing_key(settings.signing_key_file),
+        origin=settings.origin,
+        directory=settings.checkpoints,
+        recorder=recorder,
+        shipper=shipper,
+    )
+
+
+def _identifier(settings: Settings, engine: AsyncEngine) -> Identifier:
+    return Identifier(
+        engine,
+        public_url=settings.public_url,
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+    )
+
+
 def main() -> int:
     """Exit code 2: the settings are wrong, and which; nothing was started."""
     _configure_logs()
@@ -120,6 +130,8 @@ def main() -> int:
         for problem in error.errors():
             _log_setting(str(problem["loc"][0]), problem["msg"])
         return 2
+    # uvicorn stops cleanly on SIGTERM, then raises it again for whoever had it before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         Application(lambda: running(settings)),
         host=settings.host,
@@ -139,10 +151,30 @@ def main() -> int:
 
 
 def _configure_logs() -> None:
-    """Lines on stderr: ours by structlog, the libraries' from a warning up."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    """Lines of JSON on stderr: ours, and the libraries' from a warning up.
+
+    They go through the standard library, which goes on when stderr cannot be written: a full disk of logs must not
+    stop the thread that keeps the record.
+    """
+    stamped: list[Processor] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    structlog.configure(
+        processors=[*stamped, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    ready: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=stamped, processors=[*ready, structlog.processors.JSONRenderer()]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("tenantry_api").setLevel(logging.INFO)
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # where it listens, and when it stops
+    logging.raiseExceptions = False
 
 
 def _log_setting(name: str, message: str) -> None:

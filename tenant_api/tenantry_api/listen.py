@@ -36,7 +36,7 @@ class Listener:
         self._hint = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         self._task = asyncio.create_task(self._keep_following(), name="catalog-listener")
 
     async def stop(self) -> None:

@@ -49,7 +49,7 @@ class Backends:
         self._used: set[ProjectKey] = set()
         self._reporting: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         self._reporting = asyncio.create_task(self._keep_reporting(), name="backends-in-use")
 
     async def stop(self) -> None:
