@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from http.cookiejar import DefaultCookiePolicy
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -53,6 +53,11 @@ class Person:
         page.raise_for_status()
         assert page.url.startswith(self.url), f"sign-in ended at {page.url}"
         self._csrf = self.api("GET", "/api/v1/me")["csrf_token"]
+
+    @property
+    def cookies(self) -> CookieJar:
+        """To hand the session to a real browser."""
+        return self._session.cookies
 
     def create_token(self, name: str) -> str:
         """A token for all that this person may do; its value is in the answer and nowhere else."""

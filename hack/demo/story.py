@@ -92,8 +92,8 @@ class Story:
         bundle = self.folder / "export"
         done = self._tenantry("audit", "export", "--workspace", PROJECT[0], "--out", bundle, username="audrey")
         assert done.returncode == 0, f"the export failed: {done.stdout}{done.stderr}"
-        key = requests.get(f"{self.machine.url}/api/v1/key", timeout=30)
-        (self.folder / "key").write_text(key.text)
+        key = requests.get(f"{self.machine.url}/api/v1/key", timeout=30).json()["keys"][0]
+        (self.folder / "key.pem").write_text(key["pem"])
         return bundle
 
     def _compare(self, bundle: Path) -> None:
@@ -108,7 +108,7 @@ class Story:
         assert sorted(ended) == sorted(begun), "a request has no outcome"
 
     def _verify(self, bundle: Path, *, expected: int) -> str:
-        done = self._tenantry("audit", "verify", bundle, "--key", self.folder / "key")
+        done = self._tenantry("audit", "verify", bundle, "--key", self.folder / "key.pem")
         for line in (done.stdout + done.stderr).splitlines():
             print(f"    {line}")
         assert done.returncode == expected, f"verify ended with {done.returncode}, not {expected}"
