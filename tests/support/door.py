@@ -118,11 +118,9 @@ def door_settings(catalog: CatalogDatabase, directory: Path, **values: object) -
     key.chmod(0o600)
     return Settings(
         catalog_url=catalog.api_url,  # type: ignore[arg-type]
-        listen="127.0.0.1:0",
         record_directory=directory / "record",
         signing_key_file=key,
-        oidc_issuer=ISSUER,
-        **values,  # type: ignore[arg-type]
+        **({"listen": "127.0.0.1:0", "oidc_issuer": ISSUER} | values),  # type: ignore[arg-type]
     )
 
 
@@ -131,7 +129,7 @@ def running_door(settings: Settings) -> Iterator[str]:
     """The door's URL, once it is ready."""
     config = uvicorn.Config(
         Application(lambda: running(settings)),
-        port=0,
+        port=settings.port,
         loop="uvloop",
         http="httptools",
         ws="none",
