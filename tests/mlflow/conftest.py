@@ -10,6 +10,7 @@ import pytest
 
 from tenantry_operator.runtime.process import Limits, ProcessRuntime
 from tests.support.backend import Calls, Lab, mlflow_database, mlflow_template, new_lab
+from tests.support.mlflow import need_mlflow
 from tests.support.postgres import PostgresServer
 
 # A machine that runs other tests beside may take long; nothing here waits for it to pass.
@@ -19,6 +20,7 @@ PATIENT = Limits(start=90, patience=90)
 @pytest.fixture(scope="session")
 def mlflow_server(postgres_server: PostgresServer) -> PostgresServer:
     """A PostgreSQL with a template of MLflow's schema."""
+    need_mlflow()
     mlflow_template(postgres_server)
     return postgres_server
 

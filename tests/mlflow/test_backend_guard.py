@@ -45,6 +45,12 @@ def test_with_the_secret_it_is_mlflow(new_server: Callable[[], Lab]) -> None:
     assert [found["name"] for found in json.loads(content)["experiments"]] == ["Default"]
 
 
+def test_mlflow_has_no_opinion_of_its_own_about_the_host(new_server: Callable[[], Lab]) -> None:
+    lab = new_server()
+    headers = {SECRET_HEADER: lab.secret, "Host": "tracking.example.org"}
+    assert ask(lab.running.address, "/api/2.0/mlflow/experiments/get?experiment_id=0", None, headers)[0] == 200
+
+
 def test_what_mlflow_grants_its_own_machine_is_closed(new_server: Callable[[], Lab]) -> None:
     """The gateway calls from there, on behalf of people who are not."""
     status, content = new_server().ask("/ajax-api/3.0/mlflow/assistant/message", {"message": "hello", "context": {}})

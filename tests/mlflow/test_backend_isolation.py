@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -38,6 +39,14 @@ def test_the_secret_of_one_does_not_open_the_other(new_server: Callable[[], Lab]
     assert Lab(one.runtime, one.plan, other.running).ask("/health") == (200, b"OK")
     mixed = Lab(one.runtime, one.plan, type(one.running)(one.running.address, other.running.secret))
     assert mixed.ask("/health")[0] == 403
+
+
+def test_a_server_is_one_process_that_can_gain_no_rights_and_leave_no_core(new_server: Callable[[], Lab]) -> None:
+    process = Path(f"/proc/{new_server().pid}")
+    assert (process / "task" / process.name / "children").read_text() == "", "no workers, no jobs"
+    assert "NoNewPrivs:\t1" in (process / "status").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", (process / "limits").read_text(), re.MULTILINE)
+    assert (process / "stat").read_text().rpartition(")")[2].split()[3] == process.name, "a session of its own"
 
 
 def test_artifacts_are_private_to_their_owner_and_can_be_removed(runtime: ProcessRuntime, tmp_path: Path) -> None:

@@ -174,6 +174,8 @@ def test_close_leaves_no_process_no_socket_and_no_thread(new_database: Callable[
     assert not any(alive(pid) for pid in processes)
     assert set(threading.enumerate()) == threads
     assert refused(lab)
+    with pytest.raises(ServerFailed, match="stopping"):
+        runtime.start(plan)
     assert not list((tmp_path / "state" / "scratch").glob("*/*"))
 
 

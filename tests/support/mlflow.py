@@ -10,11 +10,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
+from tests.support.requirement import missing
 from tests.support.wait import until
 
-__all__ = ["answers", "bare_mlflow"]
+__all__ = ["answers", "bare_mlflow", "need_mlflow"]
 
 _BOUND = re.compile(r"Uvicorn running on (http://127\.0\.0\.1:\d+)")
 
@@ -26,6 +28,7 @@ def bare_mlflow(database_url: str, artifacts: Path, *, log: Path | None = None) 
     `database_url` is SQLAlchemy's (`postgresql+psycopg://…` or `sqlite:///…`). An empty database gets its tables with
     the first request, which takes seconds: clone a migrated one where time counts. Its log is beside the artifacts.
     """
+    need_mlflow()
     artifacts.mkdir(parents=True, exist_ok=True)
     log = log or artifacts.parent / f"{artifacts.name}.mlflow.log"
     with log.open("wb") as output:
@@ -34,6 +37,12 @@ def bare_mlflow(database_url: str, artifacts: Path, *, log: Path | None = None) 
         yield _address(server, log)
     finally:
         _stop(server)
+
+
+def need_mlflow() -> None:
+    """Skip the test, or fail it where MLflow is required, when MLflow is not installed."""
+    if find_spec("mlflow") is None:
+        missing("mlflow", "install the extra `backend`")
 
 
 def answers(url: str) -> bool:

@@ -59,8 +59,8 @@ class Runtime(Protocol):
     def start(self, plan: ServerPlan) -> Running:
         """Keep a server running from now on, and return when it answers; at once when it does already.
 
-        Raises `ServerFailed` when an attempt fails, and when the next is too far off to wait for. Attempts go on
-        until `stop`. A server that is there keeps the plan that it was started with: stop it to change that.
+        Raises `ServerFailed` when an attempt fails, when the next is too far off to wait for, and after `close`.
+        Attempts go on until `stop`. A server that is there keeps the plan that it was started with: stop it first.
         """
 
     def stop(self, key: ProjectKey) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from tenantry_operator.facts import ArtifactPlan, ProjectKey, ServerPlan
-from tenantry_operator.runtime import Running, State, Stopped
+from tenantry_operator.runtime import Running, ServerFailed, State, Stopped
 from tenantry_operator.runtime.process.artifacts import ensure_private, remove
 from tenantry_operator.runtime.process.limits import Limits
 from tenantry_operator.runtime.process.log import Log
@@ -38,6 +38,7 @@ class ProcessRuntime:
         self._calls = Callbacks(on_exit, on_recovery)
         self._lock = threading.Lock()
         self._servers: dict[ProjectKey, Server] = {}
+        self._closed = False
         self._spawner = Spawner(Log(directory / "spawner.log", self._limits.log_bytes))
 
     def __enter__(self) -> Self:
@@ -53,11 +54,7 @@ class ProcessRuntime:
 
     def start(self, plan: ServerPlan) -> Running:
         with self._lock:
-            server = self._servers.get(plan.key)
-            if server is None:
-                server = Server(plan, self._spawner, self._directory, self._limits, self._calls)
-                self._servers[plan.key] = server
-                server.begin()
+            server = self._servers.get(plan.key) or self._new_server(plan)
         return server.await_running()
 
     def stop(self, key: ProjectKey) -> None:
@@ -79,9 +76,18 @@ class ProcessRuntime:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             servers = list(self._servers.values())
             self._servers.clear()
         # Side by side: each may take its whole grace.
         with ThreadPoolExecutor(max_workers=max(1, len(servers))) as pool:
             list(pool.map(Server.end, servers))
         self._spawner.close()
+
+    def _new_server(self, plan: ServerPlan) -> Server:
+        if self._closed:
+            raise ServerFailed("the operator is stopping, and starts no more servers")
+        server = Server(plan, self._spawner, self._directory, self._limits, self._calls)
+        self._servers[plan.key] = server
+        server.begin()
+        return server
