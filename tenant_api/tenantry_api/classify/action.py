@@ -13,7 +13,7 @@ from tenantry_api.classify.otlp import read_spans
 from tenantry_api.classify.path import encode_path
 from tenantry_api.classify.policy import Allowance, Body, Content, ResourceName
 from tenantry_api.classify.query import encode_query
-from tenantry_api.classify.refuse import RefusedError, invalid
+from tenantry_api.classify.refuse import RefusedError, invalid, malformed
 from tenantry_api.classify.routes import Match
 from tenantry_api.classify.table import Route
 from tenantry_api.facts import Action, Refusal, Resource
@@ -27,6 +27,9 @@ def finish(match: Match, body: bytes | None) -> Action | Refusal:
         return _finish(match, body)
     except RefusedError as error:
         return replace(error.refusal, operation=match.operation)
+    except RecursionError:
+        refused = malformed("json_depth", "The JSON body is nested too deeply.")
+        return replace(refused.refusal, operation=match.operation)
 
 
 def _finish(match: Match, body: bytes | None) -> Action:

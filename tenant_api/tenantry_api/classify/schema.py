@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -154,9 +154,9 @@ def _string(where: str, format_name: str | None) -> Check:
 
 def _integer(where: str, low: int, high: int) -> Check:
     def check(value: object) -> None:
-        if isinstance(value, str) and _INTEGER.fullmatch(value):
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        if type(value) is int and low <= value <= high:
+            return
+        if not isinstance(value, str) or not _INTEGER.fullmatch(value) or not low <= int(value) <= high:
             raise invalid("type", f"{where} must be a whole number from {low} to {high}.")
 
     return check
@@ -164,9 +164,9 @@ def _integer(where: str, low: int, high: int) -> Check:
 
 def _double(where: str) -> Check:
     def check(value: object) -> None:
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
+        if (type(value) is float and math.isfinite(value)) or type(value) is int:
             return
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, str) or not _NUMBER.fullmatch(value):
             raise invalid("type", f"{where} must be a number, or 'NaN', 'Infinity' or '-Infinity' as a string.")
 
     return check
@@ -198,24 +198,27 @@ def _enum(where: str, names: frozenset[str]) -> Check:
     return check
 
 
-def _object(where: str) -> Check:
-    def check(value: object) -> None:
-        if not isinstance(value, dict):
-            raise invalid("type", f"{where} must be a JSON object.")
+def _free(kind: type, name: str) -> Callable[[str], Check]:
+    """Any JSON value of a kind, as long as its numbers are finite: `1e999` would be written again as something else."""
 
-    return check
+    def make(where: str) -> Check:
+        def check(value: object) -> None:
+            if not isinstance(value, kind):
+                raise invalid("type", f"{where} must be a JSON {name}.")
+            if not all(math.isfinite(number) for number in _floats(value)):
+                raise invalid("type", f"{where} has a number that is too large.")
+
+        return check
+
+    return make
 
 
-def _array(where: str) -> Check:
-    def check(value: object) -> None:
-        if not isinstance(value, list):
-            raise invalid("type", f"{where} must be a JSON array.")
-
-    return check
-
-
-def _anything(_where: str) -> Check:
-    return lambda _value: None
+def _floats(value: object) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _floats(item)
 
 
 def _text(where: str) -> Check:
@@ -232,8 +235,8 @@ _SCALARS: Final[Mapping[str, Callable[[str], Check]]] = {
 _WELL_KNOWN: Final[Mapping[str, Callable[[str], Check]]] = {
     "google.protobuf.Duration": _text,
     "google.protobuf.FieldMask": _text,
-    "google.protobuf.ListValue": _array,
-    "google.protobuf.Struct": _object,
+    "google.protobuf.ListValue": _free(list, "array"),
+    "google.protobuf.Struct": _free(dict, "object"),
     "google.protobuf.Timestamp": _text,
-    "google.protobuf.Value": _anything,
+    "google.protobuf.Value": _free(object, "value"),
 }
