@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ import ledger
 import requests
 from browser import Person
 
-from tenantry_api.cli.up import project_table
+from tenantry_api.cli.foreground import print_projects
 from tenantry_api.up.machine import Machine, Options
 from tenantry_api.up.processes import ProcessFailed
 
@@ -50,7 +49,7 @@ class Story:
     def reconcile(self) -> None:
         self.machine.start_programs()
         self.machine.wait_for_projects()
-        print(textwrap.indent(project_table(self.machine.projects), "    "))
+        print_projects(self.machine.projects)
         rows = self.machine.projects.rows()
         assert len(rows) == 3, "there are three sample projects"  # noqa: PLR2004  # what hack/samples has
         assert all(row.ready for row in rows), "all projects are ready"
