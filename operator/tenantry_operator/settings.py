@@ -23,5 +23,3 @@ class Settings(BaseSettings):
     source_directory: Path
     # Passwords (0600), artifacts, and the last good version of each manifest. Losing it loses artifacts.
     state_directory: Path
-    # Where people reach the door: the beginning of each project's tracking URI.
-    public_url: str
