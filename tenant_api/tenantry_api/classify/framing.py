@@ -23,7 +23,7 @@ MAX_CHUNKED: Final = 1024 * 1024
 # One artifact; S3's largest object is 5 TiB.
 MAX_STREAMED: Final = 5 * 1024**4
 _MAX_DIGITS: Final = 18
-_LIMITS: Final = {Body.NONE: 0, Body.JSON: MAX_BUFFERED, Body.RAW: MAX_BUFFERED, Body.STREAM: MAX_STREAMED}
+_LIMITS: Final = {Body.JSON: MAX_BUFFERED, Body.RAW: MAX_BUFFERED, Body.STREAM: MAX_STREAMED}
 # What OpenTelemetry's exporters send.
 _RAW_ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
 
@@ -56,10 +56,12 @@ def read_framing(method: str, headers: Headers, body: Body) -> Framing:
         raise malformed("framing", "Content-Length and Transfer-Encoding exclude each other.")
     if body is Body.NONE and (length or chunked):
         raise malformed("body", f"A body on this {method} request is refused; put parameters into the query.")
+    if body is Body.NONE:
+        return Framing(body, 0, None, None, None)
     if body is Body.STREAM and chunked:
         body, limit = Body.RAW, MAX_CHUNKED
     else:
-        _need_length(method, body, length, chunked=chunked)
+        _need_length(method, length, chunked=chunked)
         limit = _LIMITS[body]
     if (length or 0) > limit:
         raise too_large(limit)
@@ -79,9 +81,9 @@ def _content_length(value: str | None) -> int | None:
     return int(value)
 
 
-def _need_length(method: str, body: Body, length: int | None, *, chunked: bool) -> None:
+def _need_length(method: str, length: int | None, *, chunked: bool) -> None:
     # A DELETE without a body has no Content-Length (RFC 9110 §8.6); the other methods say how long theirs is.
-    if chunked or (length is None and body is not Body.NONE and method != "DELETE"):
+    if chunked or (length is None and method != "DELETE"):
         raise refuse(411, "MALFORMED_REQUEST", "length_required", "Send the body with a Content-Length, not chunked.")
 
 
