@@ -201,13 +201,9 @@ class WriteAheadLog:
         path = self._path(base)
         data = path.read_bytes()
         header = decode_header(data)
-        first = base == self._bases[0]
-        if (
-            header is None
-            or header.spool != self.spool
-            or header.position != base
-            or (not first and header.chain != chain)
-        ):
+        if header is not None and base == self._bases[0]:
+            chain = header.chain
+        if header != Header(self.spool, base, chain):
             raise RecordDamaged(f"{path} is damaged at offset 0: no header that fits; {_ADVICE}")
         end = HEADER_BYTES
         for frame in decode(data, HEADER_BYTES, chain):

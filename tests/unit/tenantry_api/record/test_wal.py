@@ -91,10 +91,10 @@ def test_only_segments_that_were_shipped_whole_are_deleted(tmp_path: Path) -> No
 
         assert 0 < log.start <= position
         assert _all(log, position) == _payloads(50, 50)
+    with _log(tmp_path) as log:
+        assert _all(log, position) == _payloads(50, 50)
         log.release(log.end)
         assert len(_segments(tmp_path)) == 1
-    with _log(tmp_path) as log:
-        assert log.read(position, 1)[0] == _payloads(1, 50) or log.start > position
 
 
 def test_a_directory_has_one_owner(tmp_path: Path) -> None:
