@@ -6,3 +6,15 @@ python=.venv/bin/python
 
 $python -m tenantry_crds.generate "$@"
 $python hack/generate_docs.py "$@"
+
+# MLflow's routes and messages, which the door's table is made from.
+table=tenant_api/tenantry_api/classify/mlflow_3_17_2.json
+fresh=$(mktemp)
+trap 'rm -f "$fresh"' EXIT
+$python -m tenantry_backend.routes >"$fresh"
+if [ "${1:-}" != --check ]; then
+  cat "$fresh" >"$table"
+elif ! cmp -s "$fresh" "$table"; then
+  echo "$table is stale: run make fmt" >&2
+  exit 1
+fi
