@@ -62,7 +62,7 @@ REFUSED = [
     ("POST", f"{REST}/runs/get", {"run_id": RUN}, 405, "method_not_allowed"),
     ("TRACE", "/nothing/here", None, 404, "unknown_route"),
     # Known, and not part of the service.
-    ("GET", "/ajax-api/3.0/mlflow/assistant/config", None, 404, "assistant"),
+    ("PUT", "/ajax-api/3.0/mlflow/assistant/config", {}, 404, "assistant"),
     ("POST", "/ajax-api/3.0/mlflow/ui-telemetry", {}, 404, "telemetry"),
     ("GET", f"{REST}/webhooks", None, 403, "webhooks"),
     ("POST", f"{REST}/webhooks", {"name": "x", "url": "http://169.254.169.254/"}, 403, "webhooks"),
