@@ -86,10 +86,13 @@ def holder(move: Move, status: int, body: bytes) -> str | None:
         return None
     if status != HTTPStatus.OK:
         raise ValueError(f"the backend answered {status}")
-    model = json.loads(body).get("registered_model", {})
-    if move.kind == "alias":
-        return _version(model.get("aliases", []), "alias", move.name)
-    return _version(model.get("latest_versions", []), "current_stage", move.name)
+    try:
+        model = json.loads(body)["registered_model"]
+        if move.kind == "alias":
+            return _version(model.get("aliases", []), "alias", move.name)
+        return _version(model.get("latest_versions", []), "current_stage", move.name)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("the backend's answer is not a registered model") from error
 
 
 def _version(items: list[Mapping[str, object]], field: str, name: str) -> str | None:
