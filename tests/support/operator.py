@@ -25,7 +25,7 @@ from tenantry_operator.settings import Settings
 from tests.support.postgres import CatalogDatabase, PostgresServer
 from tests.support.wait import until
 
-__all__ = ["Home", "MemoryRuntime", "home_on", "running_operator"]
+__all__ = ["Home", "MemoryRuntime", "drop_all", "home_on", "names_of", "running_operator"]
 
 
 class MemoryRuntime:
@@ -185,14 +185,25 @@ class Home:
             until(lambda: self.project(project).get("ready"), deadline=deadline, what=f"{project} to be ready")  # noqa: B023
 
     def databases(self) -> set[str]:
-        """Names of databases and roles of this workspace's projects, drafts included."""
-        with psycopg.connect(self.server.admin_url) as connection:
-            rows = connection.execute(
-                "SELECT 'database ' || datname FROM pg_database WHERE starts_with(datname, %(mine)s) "
-                "UNION SELECT 'role ' || rolname FROM pg_roles WHERE starts_with(rolname, %(mine)s)",
-                {"mine": f"tnt_{self.workspace}_"},
-            )
-            return {name for (name,) in rows}
+        return names_of(self.server, self.workspace)
+
+
+def names_of(server: PostgresServer, workspace: str) -> set[str]:
+    """Return the databases and roles of a workspace's projects, drafts included, as `database name` and `role name`."""
+    with psycopg.connect(server.admin_url) as connection:
+        rows = connection.execute(
+            "SELECT 'database ' || datname FROM pg_database WHERE starts_with(datname, %(mine)s) "
+            "UNION SELECT 'role ' || rolname FROM pg_roles WHERE starts_with(rolname, %(mine)s)",
+            {"mine": f"tnt_{workspace}_"},
+        )
+        return {name for (name,) in rows}
+
+
+def drop_all(server: PostgresServer, workspace: str) -> None:
+    """Databases before roles, as the alphabet has it: a role that owns tables cannot go."""
+    for kind, name in sorted(name.split(" ", 1) for name in names_of(server, workspace)):
+        force = sql.SQL("WITH (FORCE)" if kind == "database" else "")
+        server.execute(sql.SQL("DROP {} {} {}").format(sql.SQL(kind.upper()), sql.Identifier(name), force))
 
 
 @contextmanager
@@ -201,9 +212,7 @@ def home_on(server: PostgresServer, catalog: CatalogDatabase, directory: Path) -
     home = Home(server, catalog, directory)
     yield home
     server.start()
-    for kind, name in sorted(name.split(" ", 1) for name in home.databases()):
-        force = sql.SQL("WITH (FORCE)" if kind == "database" else "")
-        server.execute(sql.SQL("DROP {} {} {}").format(sql.SQL(kind.upper()), sql.Identifier(name), force))
+    drop_all(server, home.workspace)
 
 
 @contextmanager

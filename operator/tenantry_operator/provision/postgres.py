@@ -101,9 +101,9 @@ class Postgres:
         admin.execute(SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(draft, role))
         admin.execute(SQL("COMMENT ON DATABASE {} IS {}").format(draft, Literal(plan.label)))
         with self._administrator.connect(draft_name(plan.name)) as inside:
-            inside.execute(SQL("REASSIGN OWNED BY {} TO {}").format(Identifier(TEMPLATE_ROLE), role))
-            # Its own server upgrades the schema when the version moves.
+            # First, because it may own only what it may make; later its own server upgrades the schema.
             inside.execute(SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(role))
+            inside.execute(SQL("REASSIGN OWNED BY {} TO {}").format(Identifier(TEMPLATE_ROLE), role))
         admin.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(draft, Identifier(plan.name)))
 
 

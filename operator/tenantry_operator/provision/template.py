@@ -43,7 +43,10 @@ class Templates:
 
     def _make(self, admin: Connection, name: str, mlflow_version: str) -> None:
         draft = Identifier(draft_name(name))
-        admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(draft))
+        if _exists(admin, draft_name(name)):
+            # It may be marked already, and PostgreSQL drops no template.
+            admin.execute(SQL("ALTER DATABASE {} IS_TEMPLATE false").format(draft))
+            admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(draft))
         admin.execute(SQL("CREATE DATABASE {} TEMPLATE template0").format(draft))
         admin.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(draft))
         admin.execute(SQL("COMMENT ON DATABASE {} IS {}").format(draft, Literal(template_label(mlflow_version))))

@@ -1,0 +1,202 @@
+"""Projects' databases on a real PostgreSQL: closed to others, kept by a second pass, whole after any kill."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from tenantry_catalog.engine import libpq_url
+from tenantry_crds.project import Tracking
+from tenantry_operator import probe
+from tenantry_operator.errors import ProvisionFailed
+from tenantry_operator.facts import DatabasePlan, ProjectKey
+from tenantry_operator.plan.database import plan_database
+from tenantry_operator.plan.naming import template_name
+from tenantry_operator.provision.administrator import Administrator
+from tenantry_operator.provision.postgres import Postgres
+from tenantry_operator.provision.secret_files import SecretFiles
+from tenantry_operator.provision.template import Templates, migrate
+from tests.support.operator import drop_all, names_of
+from tests.support.postgres import PostgresServer
+
+_STATE = """
+SELECT array_agg(ARRAY[datname, datconnlimit::text, datacl::text, xmin::text] ORDER BY datname) FROM pg_database
+WHERE datname LIKE 'tnt%' UNION ALL
+SELECT array_agg(ARRAY[rolname, rolpassword, rolconnlimit::text, xmin::text] ORDER BY rolname) FROM pg_authid
+WHERE rolname LIKE 'tnt%'
+"""
+
+
+def postgres(url: str, state: Path) -> Postgres:
+    administrator = Administrator(SecretStr(url))
+    return Postgres(administrator, Templates(administrator, migrate), SecretFiles(state))
+
+
+@pytest.fixture
+def workspace(postgres_server: PostgresServer) -> Iterator[str]:
+    postgres_server.start()
+    name = f"w{secrets.token_hex(4)}"
+    yield name
+    drop_all(postgres_server, name)
+
+
+@pytest.fixture
+def databases(postgres_server: PostgresServer, tmp_path: Path) -> Postgres:
+    return postgres(postgres_server.admin_url, tmp_path)
+
+
+def plan(workspace: str, project: str = "roads") -> DatabasePlan:
+    return plan_database(ProjectKey(workspace, project), Tracking())
+
+
+def connect(address: SecretStr) -> psycopg.Connection:
+    return psycopg.connect(libpq_url(address.get_secret_value()), autocommit=True)
+
+
+def refused(address: SecretStr, database: str) -> bool:
+    url = urlsplit(libpq_url(address.get_secret_value()))
+    try:
+        psycopg.connect(url._replace(path=f"/{database}").geturl()).close()
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
+def test_the_role_owns_every_table_of_its_database(databases: Postgres, workspace: str) -> None:
+    with connect(databases.ensure(plan(workspace))) as connection:
+        owners = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        connection.execute("ALTER TABLE runs ADD COLUMN own text")  # As its own upgrade would.
+        connection.execute("CREATE TABLE more (id int)")
+    assert owners == [(plan(workspace).name,)]
+    assert tables
+    assert tables[0] > 40
+
+
+def test_the_role_is_refused_by_every_other_database(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str
+) -> None:
+    roads, signs = (databases.ensure(plan(workspace, project)) for project in ("roads", "signs"))
+    assert refused(roads, plan(workspace, "signs").name)
+    assert refused(signs, plan(workspace, "roads").name)
+    assert refused(roads, template_name("3.17.2"))
+    assert not refused(roads, plan(workspace, "roads").name)
+    assert probe.others_refused(roads, frozenset()).ok
+
+
+def test_the_role_may_do_nothing_beside_its_database(databases: Postgres, workspace: str) -> None:
+    with connect(databases.ensure(plan(workspace))) as connection:
+        for statement in ("CREATE DATABASE mine", "CREATE ROLE mine", "SELECT * FROM pg_authid"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+
+
+def test_a_second_pass_changes_nothing(postgres_server: PostgresServer, databases: Postgres, workspace: str) -> None:
+    first = databases.ensure(plan(workspace))
+    with psycopg.connect(postgres_server.admin_url) as connection:
+        before = connection.execute(_STATE).fetchall()
+        assert databases.ensure(plan(workspace)) == first == databases.address(plan(workspace))
+        assert connection.execute(_STATE).fetchall() == before
+
+
+def test_what_somebody_changed_is_put_right(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str
+) -> None:
+    address, name = databases.ensure(plan(workspace)), plan(workspace).name
+    with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection:
+        for drift in (
+            "GRANT CONNECT ON DATABASE {0} TO PUBLIC",
+            "REVOKE CONNECT ON DATABASE {0} FROM {0}",
+            "ALTER DATABASE {0} CONNECTION LIMIT 3",
+            "ALTER ROLE {0} PASSWORD 'other'",
+        ):
+            connection.execute(sql.SQL(drift).format(sql.Identifier(name)))
+        databases.ensure(plan(workspace))
+        row = connection.execute("SELECT datconnlimit FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        public = connection.execute("SELECT has_database_privilege('public', %s, 'CONNECT')", (name,)).fetchone()
+    assert row == (20,)
+    assert public == (False,)
+    assert probe.logs_in(address).ok
+
+
+def test_a_lost_password_is_replaced_and_the_data_adopted(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str, tmp_path: Path
+) -> None:
+    with connect(databases.ensure(plan(workspace))) as connection:
+        connection.execute("CREATE TABLE keepsake (id int)")
+    other = postgres(postgres_server.admin_url, tmp_path / "elsewhere")
+    with connect(other.ensure(plan(workspace))) as connection:
+        assert connection.execute("SELECT count(*) FROM keepsake").fetchone() == (0,)
+
+
+def test_a_database_of_the_same_name_that_is_not_ours_is_left_alone(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str
+) -> None:
+    postgres_server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(plan(workspace).name)))
+    with pytest.raises(ProvisionFailed, match="is not this project's"):
+        databases.ensure(plan(workspace))
+
+
+def test_remove_takes_all_and_may_be_repeated(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str, tmp_path: Path
+) -> None:
+    databases.ensure(plan(workspace))
+    for _ in range(2):
+        databases.remove(plan(workspace).name)
+        assert names_of(postgres_server, workspace) == set()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_passwords_are_readable_by_the_operator_alone(databases: Postgres, workspace: str, tmp_path: Path) -> None:
+    databases.ensure(plan(workspace))
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(path.read_text()) >= 32
+
+
+def test_the_server_never_sees_a_password_in_a_statement(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str
+) -> None:
+    databases.ensure(plan(workspace))
+    with psycopg.connect(postgres_server.admin_url) as connection:
+        row = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (plan(workspace).name,))
+        (verifier,) = row.fetchone() or ("",)
+    assert verifier.startswith("SCRAM-SHA-256$")
+
+
+def test_an_administrator_need_not_be_a_superuser(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str, tmp_path: Path
+) -> None:
+    """As on every managed PostgreSQL."""
+    role = f"admin_{workspace}"
+    postgres_server.execute(
+        sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD 'pw'").format(sql.Identifier(role))
+    )
+    small = postgres(postgres_server.url("postgres", role, "pw"), tmp_path / "small")
+    databases.ensure(plan(workspace))  # The template is there, as if this administrator had made it.
+    postgres_server.execute(sql.SQL("GRANT tenantry_mlflow TO {}").format(sql.Identifier(role)))
+    address = small.ensure(plan(workspace, "signs"))
+    assert probe.logs_in(address).ok
+    assert probe.others_refused(address, frozenset({template_name("3.17.2")})).ok
+    small.remove(plan(workspace, "signs").name)
+    postgres_server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+@pytest.mark.parametrize(("what", "at_least"), [("ensure", 15), ("remove", 4), ("template", 12)])
+def test_killed_before_any_statement_it_is_done_by_the_next_pass(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str, tmp_path: Path, *, what: str, at_least: int
+) -> None:
+    databases.ensure(plan(workspace))  # Makes the template, which takes long, only once.
+    command = [sys.executable, "-m", "tests.support.mortal", postgres_server.admin_url, tmp_path, workspace, what]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= at_least
