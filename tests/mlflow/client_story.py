@@ -128,7 +128,7 @@ def models(client: MlflowClient, data: np.ndarray, labels: np.ndarray) -> None:
     client.delete_registered_model_tag(name, "owner")
     client.update_registered_model(name, "what it is for")
     client.update_model_version(name, "2", "better")
-    client.transition_model_version_stage(name, "2", "Production", archive_existing_versions=True)
+    client.transition_model_version_stage(name, "2", "Production")
     client.get_latest_versions(name, stages=["Production"])
     mlflow.pyfunc.load_model(f"models:/{name}/Production")
     client.get_model_version_download_uri(name, "2")

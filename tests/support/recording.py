@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,8 +52,8 @@ def send(upstream: str, method: str, target: str, headers: dict[str, str], body:
 
 
 @contextmanager
-def recording_proxy(upstream: str) -> Iterator[Recording]:
-    """Listens on a free port of loopback; each exchange is in the recording once its answer has been sent."""
+def recording_proxy(upstream: str, seen: Callable[[Exchange], None] = lambda _: None) -> Iterator[Recording]:
+    """Listens on a free port of loopback. `seen` is called with each exchange before the client has its answer."""
     recording = Recording("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,6 +67,7 @@ def recording_proxy(upstream: str) -> Iterator[Recording]:
             headers = tuple((name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items())
             exchange = Exchange(self.command, path.encode(), query.encode(), headers, body, answer)
             recording.exchanges.append(exchange)
+            seen(exchange)
             self._answer(answer)
 
         def _sized(self) -> bytes:
