@@ -8,18 +8,17 @@ from enum import IntEnum
 from pathlib import Path
 from typing import IO, Annotated
 
-import httpx2
 import typer
 from rich.console import Console
 
 from tenantry_api.audit.bundle import FILES, Bundle, BundleUnreadable
 from tenantry_api.audit.note import KeyUnreadable, read_key
 from tenantry_api.audit.verify import Report, verify
+from tenantry_api.cli import credentials
+from tenantry_api.cli.client import DEFAULT_URL, Client, UrlOption, connect, stop
 
 __all__ = ["app"]
 
-# The door waits for its shipper before it answers.
-_TIMEOUT_SECONDS = 120.0
 # How many ids of unfinished requests are printed; the number is always said.
 _SHOWN = 5
 
@@ -41,23 +40,33 @@ def export(
     *,
     workspace: Annotated[str, typer.Option(help="Whose log.")],
     out: Annotated[Path, typer.Option(help="Folder for the files of the export: new, or empty.")],
-    url: Annotated[str, typer.Option(envvar="TENANTRY_URL", help="Where Tenantry is.")] = "http://127.0.0.1:8080",
-    token: Annotated[
-        str, typer.Option(envvar="TENANTRY_TOKEN", help="A token of an auditor. Better by environment.")
-    ] = "",
+    url: UrlOption = "",
 ) -> None:
     """Save a workspace's whole audit log, signed, so that it can be checked without us.
 
-    It needs the role auditor in the workspace, and it is itself recorded in that log. Exit code 2: it did not work, and
-    why.
+    It needs the role auditor in the workspace, and it is itself recorded in that log.
     """
     if out.exists() and any(out.iterdir()):
-        raise _stop(f"{out} is not empty: name a new folder")
+        raise stop(f"{out} is not empty: name a new folder")
+    client = connect(url)
     with tempfile.TemporaryFile() as archive:
-        _download(f"{url}/api/v1/workspaces/{workspace}/audit/exports", token, archive)
+        for piece in client.download("POST", f"/workspaces/{workspace}/audit/exports"):
+            archive.write(piece)
         _unpack(archive, out)
-    _out.print(f"{out}: the log of {workspace}. Check it with the installation's public key ({url}/api/v1/key):")
+    _out.print(f"{out}: the log of {workspace}. Check it with the public key that you keep:", markup=False)
     _out.print(f"  tenantry audit verify {out} --key KEY.pem", markup=False)
+
+
+@app.command()
+def key(url: UrlOption = "") -> None:
+    """Print the public key that exports are checked with, as PEM.
+
+    Save it once, and compare it with what the people who run the installation tell you on another way: a key that came
+    with an export, or that changed later, proves nothing.
+    """
+    server = Client(url or credentials.load().current or DEFAULT_URL)
+    for found in server.call("GET", "/key")["keys"]:
+        typer.echo(found["pem"], nl=False)
 
 
 @app.command(name="verify")
@@ -81,7 +90,8 @@ def verify_(
         older = since.read_bytes() if since else None
         report = verify(Bundle(bundle), read_key(key.read_bytes()), older)
     except (OSError, BundleUnreadable, KeyUnreadable) as error:
-        raise _stop(str(error)) from error
+        _err.print(str(error), markup=False)
+        raise typer.Exit(Exit.UNREADABLE) from error
     _print(report)
     raise typer.Exit(Exit.INTACT if report.intact else Exit.TAMPERED)
 
@@ -106,18 +116,6 @@ def _print_requests(what: str, ids: tuple[str, ...]) -> None:
         _out.print(f"  {what}: {len(ids)}: {', '.join(ids[:_SHOWN])}{more}", markup=False)
 
 
-def _download(address: str, token: str, into: IO[bytes]) -> None:
-    headers = {"Authorization": f"Bearer {token}"}
-    try:
-        with httpx2.stream("POST", address, headers=headers, timeout=_TIMEOUT_SECONDS) as answer:
-            if answer.status_code != httpx2.codes.OK:
-                raise _stop(f"{address} answered {answer.status_code}: {answer.read().decode(errors='replace')}")
-            for piece in answer.iter_bytes():
-                into.write(piece)
-    except httpx2.HTTPError as error:
-        raise _stop(f"{address} cannot be reached: {error}") from error
-
-
 def _unpack(archive: IO[bytes], out: Path) -> None:
     """Only the files that an export has, whatever the archive says."""
     try:
@@ -126,9 +124,4 @@ def _unpack(archive: IO[bytes], out: Path) -> None:
             for name in FILES:
                 files.extract(name, out)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise _stop(f"the answer is not an export: {error}") from error
-
-
-def _stop(why: str) -> typer.Exit:
-    _err.print(why, markup=False)
-    return typer.Exit(Exit.UNREADABLE)
+        raise stop(f"the answer is not an export: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import httpx2
@@ -14,6 +15,7 @@ __all__ = ["DEFAULT_URL", "Client", "UrlOption", "connect", "fetch", "stop"]
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 _TIMEOUT = 30.0  # seconds
+_DOWNLOAD_TIMEOUT = 120.0  # seconds without a byte; an export waits until all records are in it
 
 UrlOption = Annotated[
     str,
@@ -31,6 +33,18 @@ class Client:
     def call(self, method: str, path: str, json: object = None) -> Any:
         """The answer's JSON, None when it has none. Anything but success ends the command with the server's words."""
         return fetch(method, f"{self.url}/api/v1{path}", headers=self._headers, json=json)
+
+    def download(self, method: str, path: str) -> Iterator[bytes]:
+        """The answer's bytes as they come, for answers of any size."""
+        address = f"{self.url}/api/v1{path}"
+        try:
+            with httpx2.stream(method, address, headers=self._headers, timeout=_DOWNLOAD_TIMEOUT) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise stop(f"{_detail(answer)} ({method} {address}: {answer.status_code})")
+                yield from answer.iter_bytes()
+        except httpx2.HTTPError as error:
+            raise stop(f"{address} broke off: {error}") from error
 
 
 def connect(url: str) -> Client:
