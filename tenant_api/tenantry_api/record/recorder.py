@@ -88,16 +88,18 @@ class Recorder:
     def _gathered(self) -> tuple[list[_Item], bool]:
         """Wait for one, then take all that is there; and whether it is time to stop."""
         group, self._kept = self._kept, []
-        size = 0
+        size = sum(len(leaf) for leaf, _ in group)
         try:
             item = self._queue.get(timeout=None if self._accepts else _RETRY_SECONDS)
-            while item is not None and len(group) < _GROUP_EVENTS and size < _GROUP_BYTES:
+            while item is not None:
                 group.append(item)
                 size += len(item[0])
+                if len(group) >= _GROUP_EVENTS or size >= _GROUP_BYTES:
+                    return group, False
                 item = self._queue.get_nowait()
         except Empty:
             return group, False
-        return group, item is None
+        return group, True
 
     def _commit(self, group: list[_Item]) -> None:
         """An empty group asks the device whether it accepts again."""

@@ -58,6 +58,19 @@ async def test_many_writers_share_a_sync(recorder: Recorder, monkeypatch: pytest
     assert len(syncs) < 100
 
 
+async def test_a_group_that_is_full_leaves_the_rest_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenantry_api.record.recorder._GROUP_EVENTS", 3)
+    recorder = Recorder(tmp_path)
+    await recorder.start()
+    events = [an_intent(nth) for nth in range(20)]
+    await asyncio.gather(*(asyncio.wait_for(recorder.write(event), 5) for event in events))
+    await recorder.stop()
+
+    assert _kept(tmp_path) == [event.leaf for event in events]
+
+
 async def test_stopping_keeps_what_was_written_lazily(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     await recorder.start()
