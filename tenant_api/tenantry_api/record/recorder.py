@@ -109,6 +109,10 @@ class Recorder:
             self.wal.append([leaf for leaf, _ in group])
         except RecordUnavailable as error:
             refused = error
+        except Exception as error:  # noqa: BLE001
+            # The outer boundary of this thread: whoever waits must hear that it failed, and the next be refused too.
+            refused = RecordUnavailable(f"a mistake of the service: {error!r}")
+        if refused:
             self._kept = [item for item in group if item[1] is None]
         if self._accepts != (refused is None):
             _log.warning("record.unavailable" if refused else "record.available", reason=str(refused or ""))

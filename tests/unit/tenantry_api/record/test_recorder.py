@@ -124,6 +124,23 @@ async def test_after_a_failed_sync_it_stays_unhealthy(recorder: Recorder, monkey
     assert not recorder.healthy
 
 
+async def test_a_mistake_of_ours_refuses_and_hangs_nobody(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_arguments: object) -> None:
+        raise ValueError("not a number")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recorder.wal, "append", mistaken)
+        for _ in range(2):
+            with pytest.raises(RecordUnavailable, match="not a number"):
+                await asyncio.wait_for(recorder.write(an_intent(1)), 5)
+        assert not recorder.healthy
+
+    async def healthy() -> bool:
+        return recorder.healthy
+
+    await until_async(healthy, what="the log to be asked again")
+
+
 async def test_a_device_that_hangs_is_not_healthy(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     real, go_on = os.fdatasync, threading.Event()
 
