@@ -63,16 +63,16 @@ def provider_process(directory: Path, **settings: str) -> subprocess.Popen[str]:
 @contextmanager
 def running_provider(directory: Path, **settings: str) -> Iterator[Provider]:
     """Ready once it has said so; stopped with SIGTERM, which has to end it cleanly."""
-    with provider_process(directory, **settings) as process:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        try:
-            told = json.loads(line)
-            client_url = settings.get("public_url", "http://127.0.0.1:1")
-            yield Provider(told["issuer"], client_url, directory / "provider.pem", line)
-        finally:
-            process.terminate()
-            assert process.wait(timeout=10) == 0
+    process = provider_process(directory, **settings)
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    try:
+        client_url = settings.get("public_url", "http://127.0.0.1:1")
+        yield Provider(json.loads(line)["issuer"], client_url, directory / "provider.pem", line)
+    finally:
+        process.terminate()
+        _, rest = process.communicate(timeout=30)
+    assert process.returncode == 0, rest
 
 
 class Person:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -38,10 +39,16 @@ def main() -> int:
 
 
 def _serve(provider: Provider, listener: socket.socket) -> None:
-    # uvicorn raises the signal that stopped it once more when it is done; a clean stop shall end in 0.
+    server = uvicorn.Server(uvicorn.Config(make_app(provider), access_log=False, log_config=None))
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # For a signal that comes before uvicorn listens for it, and for the same signal once more: uvicorn raises it again
+    # when it is done, which would end a clean stop with the signal's exit code.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: None)
-    uvicorn.Server(uvicorn.Config(make_app(provider), access_log=False, log_config=None)).run(sockets=[listener])
+        signal.signal(number, stop)
+    server.run(sockets=[listener])
 
 
 def _bind(settings: Settings) -> socket.socket:
