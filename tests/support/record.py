@@ -71,12 +71,16 @@ def write_export(folder: Path, leaves: Sequence[bytes], key: Ed25519PrivateKey =
     }
     said = {
         "count": len(leaves),
+        "created": "2026-11-21T09:00:00.000000Z",
+        "exported_by": "audrey@example.org",
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         "first": 0,
         "format": "tenantry.dev/audit-export/v1",
+        "id": "01931e2a-0000-7000-8000-000000000002",
+        "log": origin.rpartition("/")[2],
         "origin": origin,
     }
-    files["manifest.json"] = json.dumps(said, sort_keys=True).encode() + b"\n"
+    files["manifest.json"] = json.dumps(said, sort_keys=True, separators=(",", ":")).encode() + b"\n"
     files["manifest.sig"] = _signature(files["manifest.json"], key, origin)
     folder.mkdir()
     for name, data in files.items():
