@@ -34,7 +34,7 @@ from tenantry_operator.workqueue import WorkQueue
 __all__ = ["Operator"]
 
 # Cloning databases and probing is PostgreSQL's work more than ours.
-_RECONCILERS: Final = 4
+_RECONCILERS: Final = 8
 # Each may wait for a server that starts; those that wait cost nothing.
 _ATTENDANTS: Final = 16
 # What nobody reported (a dropped role, a full disk) is found this late.

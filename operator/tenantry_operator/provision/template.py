@@ -71,17 +71,17 @@ class Templates:
 
 def migrate(url: SecretStr) -> None:
     """Let MLflow make its schema at `url`. The URL travels in the environment of the one process that needs it."""
-    done = subprocess.run(  # noqa: S603  our own interpreter and module
-        [sys.executable, "-m", "tenantry_backend.migrate"],
-        env={"TENANTRY_BACKEND_DATABASE_URL": url.get_secret_value()},
-        capture_output=True,
-        text=True,
-        timeout=_MIGRATION_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ProvisionFailed(f"the MLflow schema could not be made: {last[:300]}")
+    command = [sys.executable, "-m", "tenantry_backend.migrate"]
+    environment = {"TENANTRY_BACKEND_DATABASE_URL": url.get_secret_value()}
+    try:
+        subprocess.run(  # noqa: S603  our own interpreter and module
+            command, env=environment, capture_output=True, text=True, timeout=_MIGRATION_SECONDS, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ProvisionFailed(f"the MLflow schema could not be made: {last[:300]}") from None
+    except subprocess.TimeoutExpired:
+        raise ProvisionFailed(f"the MLflow schema was not made in {_MIGRATION_SECONDS} s") from None
 
 
 def _exists(admin: Connection, name: str) -> bool:

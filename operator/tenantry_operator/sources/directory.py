@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
@@ -54,8 +54,7 @@ class Directory:
         """Read everything once, then watch."""
         self._in_force = self._store.load()
         self._look()
-        for key in self.declared():
-            self._changed(key)
+        self._tell(self.declared())
         self._thread.start()
 
     def stop(self) -> None:
@@ -101,18 +100,23 @@ class Directory:
                     self._directory, stop_event=self._stop, step=50, debounce=200, yield_on_timeout=True,
                     rust_timeout=_LOOK_MILLISECONDS, raise_interrupt=False,
                 ):  # fmt: skip
-                    self._look()
+                    self._tell(self._look())
             except OSError:
                 # It is not there, or not readable: `_look` says so, and sees when it is back.
-                self._look()
+                self._tell(self._look())
                 self._stop.wait(_LOOK_MILLISECONDS / 1000)
 
-    def _look(self) -> None:
+    def _tell(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._changed(key)
+
+    def _look(self) -> list[Key]:
+        """Read the directory, and return what is not as it was."""
         try:
             files = self._files.read()
         except OSError as error:
             self._complain(frozenset({(str(self._directory), "", str(error))}))
-            return
+            return []
         self._complete = True
         with self._lock:
             before = self._in_force
@@ -121,8 +125,7 @@ class Directory:
             for key in changed:
                 self._store.keep(key, self._in_force[key])
         self._complain(frozenset(complaints(self._in_force, files)))
-        for key in changed:
-            self._changed(key)
+        return changed
 
     def _patiently(self, before: dict[Key, InForce], now: dict[Key, InForce]) -> dict[Key, InForce]:
         """Leave what has only just gone in force for the time of grace."""
