@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
@@ -133,6 +134,18 @@ def test_an_id_token_creates_a_token_and_does_nothing_else(door: SignInDoor, per
     forged = {"Authorization": f"Bearer {id_token(door, person, 'alice')[:-8]}"}
     refused = httpx2.post(f"{door.url}/api/v1/tokens", headers=forged, json={"name": "shell"})
     assert (refused.status_code, refused.json()["reason"]) == (401, "id_token_invalid")
+
+
+def test_a_browsers_id_token_creates_no_token(door: SignInDoor, person: Person) -> None:
+    """It leaves the house in the address that signs out: in histories, and in the logs of whoever stands between."""
+    person.sign_in(door.url, "alice")
+    form = {"csrf": person.hidden(person.http.get(f"{door.url}/").text, "csrf")}
+    out = person.http.post(f"{door.url}/logout", data=form, headers={"Origin": door.url})
+    hint = parse_qs(urlsplit(out.headers["location"]).query)["id_token_hint"][0]
+    refused = httpx2.post(
+        f"{door.url}/api/v1/tokens", headers={"Authorization": f"Bearer {hint}"}, json={"name": "found"}
+    )
+    assert (refused.status_code, refused.json()["reason"]) == (401, "id_token_of_browser")
 
 
 def test_tenantry_login_keeps_a_token_for_the_commands(

@@ -160,6 +160,22 @@ async def test_a_token_with_wrong_claims_is_not_believed(name: str, provider: Pr
     assert await disbelieved(issuer, signed(provider, claims(provider, **changed))) == reason
 
 
+OF_NO_SHELL: dict[str, tuple[dict[str, Any], str]] = {
+    "a browser's": ({}, "id_token_of_browser"),
+    "an old one": ({"nonce": None, "iat": int(time.time()) - 660}, "id_token_old"),
+    "an expired one": ({"nonce": None, "exp": int(time.time()) - 60}, "id_token_invalid"),
+}
+
+
+@pytest.mark.parametrize("name", OF_NO_SHELL)
+async def test_a_shell_shows_a_new_token_of_its_own(name: str, provider: Provider, issuer: Issuer) -> None:
+    await issuer.verify_of_shell(signed(provider, claims(provider, nonce=None)))
+    changed, reason = OF_NO_SHELL[name]
+    with pytest.raises(SignInError) as caught:
+        await issuer.verify_of_shell(signed(provider, claims(provider, **changed)))
+    assert caught.value.reason == reason
+
+
 def by_hand(algorithm: str, key: ECKey, told: dict[str, Any]) -> str:
     """Tokens that no library makes any more: without a signature, or signed with a public key as the password."""
     header = {"alg": algorithm, "kid": key.kid}

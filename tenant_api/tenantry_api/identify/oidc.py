@@ -30,6 +30,7 @@ _METADATA_AGE = 3600.0
 # After a key that the issuer did not have, so that invented key ids cannot make us ask without end.
 _REFRESH_PAUSE = 10.0
 _LEEWAY = 30  # seconds that the issuer's clock may differ from ours
+_SHELL_AGE = 600  # seconds between an ID token's making and a shell's use of it
 
 
 class SignInError(Exception):
@@ -88,8 +89,21 @@ class Issuer:
             self._metadata = (time.monotonic(), await self._discover())
         return self._metadata[1]
 
-    async def verify(self, id_token: str, nonce: str | None = None) -> Claims:
-        """Raise `SignInError` unless the token is to be believed. Without `nonce`, none is asked for (device flow)."""
+    async def verify(self, id_token: str, nonce: str) -> Claims:
+        """Raise `SignInError` unless the token is to be believed, and is the one that this sign-in waits for."""
+        return _claims(await self._believed(id_token, nonce))
+
+    async def verify_of_shell(self, id_token: str) -> Claims:
+        """Raise `SignInError` unless the token is to be believed, new, and made by the device flow."""
+        claims = await self._believed(id_token, None)
+        # A browser's has our nonce. It also travels in the address that signs out, so it is worth nothing here.
+        if "nonce" in claims:
+            raise SignInError("id_token_of_browser", "This ID token is of a browser's sign-in; use `tenantry login`.")
+        if claims["iat"] < time.time() - _SHELL_AGE:
+            raise SignInError("id_token_old", "This ID token was made a while ago; use `tenantry login` again.")
+        return _claims(claims)
+
+    async def _believed(self, id_token: str, nonce: str | None) -> Mapping[str, Any]:
         try:
             claims = (await self._decode(id_token)).claims
             self._registry(nonce).validate(claims)
@@ -97,7 +111,7 @@ class Issuer:
             raise SignInError("id_token_invalid", f"The issuer's ID token is not valid: {error}.") from error
         if "azp" in claims and claims["azp"] != self.client.client_id:
             raise SignInError("id_token_invalid", "The issuer's ID token was made for another client (azp).")
-        return _claims(claims)
+        return claims
 
     async def _discover(self) -> Metadata:
         url = f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration"

@@ -30,7 +30,7 @@ async def enter_by_browser(services: Services, journal: Journal, finished: Finis
 
 async def enter_by_id_token(services: Services, journal: Journal, id_token: str) -> Principal:
     """Raises `SignInError` unless the token is to be believed."""
-    claims = await services.identifier.sign_in.issuer.verify(id_token)
+    claims = await services.identifier.sign_in.issuer.verify_of_shell(id_token)
     principal = _principal(claims.person)
     async with services.engine.begin() as connection:
         await remember(connection, claims.person, datetime.now(UTC))
