@@ -150,6 +150,7 @@ DISBELIEVED: dict[str, tuple[dict[str, Any], str]] = {
     "no subject": ({"sub": None}, "id_token_invalid"),
     "no address": ({"email": None}, "email_missing"),
     "an address that nobody has confirmed": ({"email_verified": False}, "email_unverified"),
+    "an address that is said to be unconfirmed in words": ({"email_verified": "false"}, "email_unverified"),
     "groups that are no list": ({"groups": "admins"}, "groups_malformed"),
 }
 

@@ -180,7 +180,8 @@ def _claims(claims: Mapping[str, Any]) -> Claims:
     if not isinstance(email, str) or not email:
         message = "The issuer's ID token has no e-mail address: have it put the claim `email` into ID tokens."
         raise SignInError("email_missing", message)
-    if claims.get("email_verified") is False:
+    # Some issuers write the boolean as a string. Those that say nothing of it answer for their addresses themselves.
+    if claims.get("email_verified", True) not in {True, "true"}:
         raise SignInError("email_unverified", "Confirm your e-mail address with the sign-in provider, then try again.")
     groups = claims.get("groups") or []
     if not isinstance(groups, list):
