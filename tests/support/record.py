@@ -6,16 +6,27 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tenantry_api.facts import Action, Decision, Kind, Permission, Principal, PrincipalKind, Resource
-from tenantry_api.record.event import Client, Event, intent, outcome
+from tenantry_api.facts import Action, Decision, Kind, Permission, Principal, PrincipalKind, Refusal, Resource
+from tenantry_api.record.event import Client, Event, intent, notice, outcome, refusal
 
-__all__ = ["ALICE", "CLIENT", "KEY", "ORIGIN", "an_intent", "an_outcome", "some_leaves", "write_export"]
+__all__ = [
+    "ALICE",
+    "CLIENT",
+    "KEY",
+    "ORIGIN",
+    "an_intent",
+    "an_outcome",
+    "events_with_everything",
+    "some_leaves",
+    "write_export",
+]
 
 ALICE = Principal(PrincipalKind.PERSON, "alice@example.org", "https://issuer.example.org", "u-1")
 CLIENT = Client("192.0.2.7", "mlflow-python-client/3.17.2")
@@ -27,15 +38,6 @@ _FIRST = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 def an_intent(nth: int = 0, *, log: str = "vision", kind: Kind = Kind.READ, resource: str = "0f3a") -> Event:
     """The same one for the same arguments."""
-    action = Action(
-        kind=kind,
-        permission=Permission.TRACKING_READ,
-        operation="GetRun",
-        method="GET",
-        path="/api/2.0/mlflow/runs/get",
-        query=f"run_id={resource}",
-        resources=(Resource("run", resource),),
-    )
     return intent(
         id=UUID(int=(7 << 76) + nth),
         at=_FIRST + timedelta(milliseconds=nth),
@@ -44,14 +46,43 @@ def an_intent(nth: int = 0, *, log: str = "vision", kind: Kind = Kind.READ, reso
         client=CLIENT,
         workspace=log,
         project="segmentation",
-        action=action,
+        action=replace(_action(resource), kind=kind),
         decision=Decision(allowed=True, rule="vision/segmentation: contributor to group vision-ml", revision=12),
+    )
+
+
+def _action(run: str) -> Action:
+    return Action(
+        kind=Kind.READ,
+        permission=Permission.TRACKING_READ,
+        operation="GetRun",
+        method="GET",
+        path="/api/2.0/mlflow/runs/get",
+        query=f"run_id={run}",
+        resources=(Resource("run", run),),
     )
 
 
 def an_outcome(of: Event) -> Event:
     at = of.time + timedelta(microseconds=7_250)
     return outcome(of=of, at=at, status=200, bytes_in=0, bytes_out=512, completed=True)
+
+
+def events_with_everything() -> list[Event]:
+    """One of each stage, with no field empty."""
+    begun = an_intent()
+    action = replace(_action("0f3a"), body=b"{}")
+    decision = Decision(allowed=False, rule="a rule", revision=12, decided_at=_FIRST)
+    no = Refusal(403, "PERMISSION_DENIED", "no_grant", "No.", "GetRun", action.resources)
+    said = {"id": begun.id, "at": _FIRST, "log": "vision", "actor": ALICE, "client": CLIENT}
+    place = {"workspace": "vision", "project": "segmentation"}
+    details = {"model": "digits"}
+    return [
+        intent(**said, **place, action=action, decision=decision, details=details),
+        outcome(of=begun, at=_FIRST, status=200, bytes_in=1, bytes_out=1, completed=True, details=details),
+        refusal(**said, **place, method="GET", path="/", refusal=no, decision=decision),
+        notice(**said, operation="audit.search", details=details),
+    ]
 
 
 def some_leaves(requests: int) -> list[bytes]:
