@@ -135,7 +135,7 @@ class Machine:
 
     def _start_postgres(self) -> Process:
         self.postgres.stop()
-        self.postgres.start()
+        self.postgres.start(inherit=(self.state.lock_descriptor(),))
         if self.postgres.process is None:
             raise ProcessFailed("PostgreSQL did not start.")
         return self.postgres.process

@@ -94,15 +94,18 @@ class Postgres:
         secret = quote(self._password() if password is None else password, safe="")
         return f"postgresql://{user}:{secret}@127.0.0.1:{self._port}/{database}"
 
-    def start(self) -> None:
-        """Make the data if there is none, start the server, and return when it takes our password."""
+    def start(self, inherit: tuple[int, ...] = ()) -> None:
+        """Make the data if there is none, start the server, and return when it takes our password.
+
+        The server keeps the descriptors in `inherit` open as long as it lives.
+        """
         self._home.mkdir(parents=True, exist_ok=True)
         self._home.chmod(0o700 if self._account is None else 0o711)
         binaries = self._binaries()
         if not self._data.exists():
             self._initialise(binaries)
         self._port = self._free_port()
-        self._process = Process(self._command(binaries))
+        self._process = Process(self._command(binaries, inherit))
         self._wait_until_ready(self._process)
 
     def stop(self) -> None:
@@ -172,7 +175,7 @@ class Postgres:
         if done.returncode != 0:
             raise ProcessFailed(f"{argv[0]} failed:\n{done.stderr or done.stdout}")
 
-    def _command(self, binaries: Path) -> Command:
+    def _command(self, binaries: Path, inherit: tuple[int, ...]) -> Command:
         settings = {**self._settings, "port": str(self._port)}
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Command(
@@ -183,6 +186,7 @@ class Postgres:
             stop_signal=signal.SIGINT,
             grace=30.0,
             account=self._account,
+            inherit=inherit,
         )
 
     def _wait_until_ready(self, process: Process) -> None:
