@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from bench.artifact import measure_artifact
 from bench.lifecycle import measure_cold, measure_fourth, measure_memory
@@ -15,19 +17,24 @@ PARTS = ("memory", "cold", "fourth", "overhead", "artifact", "load")
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or PARTS
     figures: list[Figure] = []
-    with folder() as place:
-        with running(place) as (_site, seconds):
-            figures.append(at_most("start to three projects Ready, empty", seconds, 10, "s"))
-        with running(place) as (site, seconds):
-            figures.append(at_most("start to three projects Ready, again", seconds, 10, "s"))
-            for part in PARTS:
-                if part in wanted:
-                    print(f"{part} ...", file=sys.stderr, flush=True)
-                    figures += _measure(part, site)
-    show(figures)
+    try:
+        with folder() as place:
+            _measure_all(place, sys.argv[1:] or PARTS, figures)
+    finally:
+        show(figures)
     return 0 if all(figure.holds is not False for figure in figures) else 1
+
+
+def _measure_all(place: Path, wanted: Sequence[str], figures: list[Figure]) -> None:
+    with running(place) as (_site, seconds):
+        figures.append(at_most("start to three projects Ready, empty", seconds, 10, "s"))
+    with running(place) as (site, seconds):
+        figures.append(at_most("start to three projects Ready, again", seconds, 10, "s"))
+        for part in PARTS:
+            if part in wanted:
+                print(f"{part} ...", file=sys.stderr, flush=True)
+                figures += _measure(part, site)
 
 
 def _measure(part: str, site: Site) -> list[Figure]:

@@ -20,8 +20,8 @@ _API = "/api/2.0/mlflow"
 _PAIRS = 7
 # Enough to keep the one process of MLflow busy, as real clients do.
 _CLIENTS = 4
-_READS, _BATCHES = 100, 40
-_SINGLE = 400
+_READS, _BATCHES = 50, 20
+_SINGLE = 300
 
 
 def measure_ratio(site: Site, token: str) -> list[Figure]:

@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+
+from tenantry_api.cli.table import print_table
 
 __all__ = ["Figure", "at_least", "at_most", "percentile", "show", "spread"]
 
@@ -42,8 +43,6 @@ def spread(values: Sequence[float]) -> str:
 
 
 def show(figures: Sequence[Figure]) -> None:
-    table = Table("what", "measured", "goal", "", box=None, pad_edge=False)
-    for figure in figures:
-        mark = {None: "", True: "holds", False: "MISSED"}[figure.holds]
-        table.add_row(figure.what, figure.measured, figure.goal, mark)
-    Console(highlight=False, soft_wrap=True).print(table)
+    marks = {None: "", True: "holds", False: "MISSED"}
+    rows = ((it.what, escape(it.measured), it.goal, marks[it.holds]) for it in figures)
+    print_table(("WHAT", "MEASURED", "GOAL", ""), rows)
