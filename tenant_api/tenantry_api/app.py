@@ -15,8 +15,8 @@ import structlog
 from fastapi import FastAPI
 
 from tenantry_api import health, web
-from tenantry_api.errors import internal_error
-from tenantry_api.exchange import Exchange, Receive, Scope, Send, refusal_reply
+from tenantry_api.exchange import Exchange, Receive, Scope, Send
+from tenantry_api.ledger import Trail
 from tenantry_api.metrics import Metrics
 from tenantry_api.pipeline import Door
 from tenantry_api.services import Services
@@ -56,15 +56,14 @@ class Application:
     async def _proxied(self, exchange: Exchange) -> None:
         assert self._door is not None, "the server runs the lifespan first"
         began = time.perf_counter()
-        kind = "failed"
+        kind, trail = "failed", Trail(exchange.call)
         self._metrics.began()
         try:
-            kind = await self._door.serve(exchange)
+            kind = await self._door.serve(exchange, trail)
         except Exception:  # noqa: BLE001
-            # The outer boundary: a mistake of ours costs one request, and says so in the log alone.
+            # The outer boundary: a mistake of ours costs one request, and its details stand in the log alone.
             _log.exception("a request failed", request_id=str(exchange.call.id))
-            if not exchange.started:
-                await exchange.respond(refusal_reply(internal_error(), exchange.call.id))
+            await self._door.fail(exchange, trail)
         finally:
             seconds = time.perf_counter() - began
             self._metrics.ended(kind, exchange.status, seconds, received=exchange.received, sent=exchange.sent)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from tenantry_api.errors import Refused
 from tenantry_api.exchange import Call
 from tenantry_api.facts import INSTALLATION_LOG, Action, Decision, Principal, PrincipalKind, Target
 from tenantry_api.record.event import Details, Event, intent, outcome, refusal
-from tenantry_api.record.recorder import Recorder
+from tenantry_api.record.recorder import Recorder, RecordUnavailable
 from tenantry_api.snapshot import SnapshotHolder
 
 __all__ = ["Admitted", "Ending", "Ledger", "Trail"]
@@ -59,10 +60,12 @@ class Ledger:
     def __init__(self, recorder: Recorder, snapshots: SnapshotHolder) -> None:
         self._recorder = recorder
         self._snapshots = snapshots
+        # Intents without an outcome yet, by the request's id.
+        self._open: dict[UUID, Event] = {}
 
     def intent(self, admitted: Admitted, details: Details | None = None) -> Event:
-        """Not on record yet."""
-        return intent(
+        """Not on record yet; `begun` is next."""
+        event = self._open[admitted.call.id] = intent(
             id=admitted.call.id,
             at=admitted.call.at,
             log=self._log(admitted.target),
@@ -74,16 +77,30 @@ class Ledger:
             decision=admitted.decision,
             details=details,
         )
+        return event
 
     async def begun(self, event: Event) -> None:
-        await self._recorder.write(event)
+        try:
+            await self._recorder.write(event)
+        except RecordUnavailable:
+            self._open.pop(event.id, None)
+            raise
 
     async def ended(self, event: Event, ending: Ending, details: Details | None = None) -> None:
+        self._open.pop(event.id, None)
         await self._recorder.write(_outcome(event, ending, details))
 
     def ended_soon(self, event: Event, ending: Ending) -> None:
         """For reads: their intent already says that they may have happened."""
+        self._open.pop(event.id, None)
         self._recorder.write_soon(_outcome(event, ending))
+
+    async def failed(self, request_id: UUID, status: int) -> bool:
+        """A mistake of ours ended the request. False if it had no intent yet: then it is refused like any other."""
+        begun = self._open.get(request_id)
+        if begun is not None:
+            await self.ended(begun, Ending(status, completed=False))
+        return begun is not None
 
     async def refused(self, trail: Trail, refused: Refused) -> None:
         resources = refused.refusal.resources if trail.action is None else trail.action.resources

@@ -54,6 +54,9 @@ class Performer:
             await recorded
             status, completed = refused.refusal.status, False
             await exchange.respond(refusal_reply(refused, exchange.call.id))
+        finally:
+            # Also when a mistake of ours comes between: its outcome must not stand before its intent.
+            await recorded
         self._ledger.ended_soon(begun, Ending(status, completed, exchange.received, exchange.sent))
 
     async def change(self, exchange: Exchange, admitted: Admitted) -> None:

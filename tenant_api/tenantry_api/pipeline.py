@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TypeVar
+from uuid import UUID
 
 from tenantry_api import refusals
 from tenantry_api.authorize import Authorizer
 from tenantry_api.classify import Body, Match, RouteTable, finish, match, parse_target
-from tenantry_api.errors import Refused, record_unavailable
+from tenantry_api.errors import Refused, internal_error, record_unavailable
 from tenantry_api.exchange import Call, ClientGone, Exchange, refusal_reply
 from tenantry_api.facts import Action, Decision, Kind, Principal, Refusal, Target
 from tenantry_api.forward import Backends
@@ -51,9 +52,8 @@ class Door:
         self._performer = performer
         self._backends = backends
 
-    async def serve(self, exchange: Exchange) -> str:
+    async def serve(self, exchange: Exchange, trail: Trail) -> str:
         """Answer the request. Returns the kind of its action, or `refused`."""
-        trail = Trail(exchange.call)
         try:
             admitted = await self._admit(exchange, trail)
             with self._backends.in_use(admitted.key):
@@ -65,6 +65,21 @@ class Door:
             await exchange.respond(refusal_reply(record_unavailable(), exchange.call.id))
             return "refused"
         return admitted.action.kind
+
+    async def fail(self, exchange: Exchange, trail: Trail) -> None:
+        """Put a request on record that a mistake of ours ended, and answer it unless an answer has begun."""
+        refused = internal_error()
+        try:
+            if not await self.failed(exchange.call.id, exchange.status or refused.refusal.status):
+                await self._ledger.refused(trail, refused)
+        except RecordUnavailable:
+            refused = record_unavailable()
+        if not exchange.started:
+            await exchange.respond(refusal_reply(refused, exchange.call.id))
+
+    async def failed(self, request_id: UUID, status: int) -> bool:
+        """Whether the request had begun; then its end is on record."""
+        return await self._ledger.failed(request_id, status)
 
     async def promote(
         self, call: Call, principal: Principal, target: Target, move: Move, terms: Terms

@@ -10,10 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tenantry_api.errors import Refused, record_unavailable
+from tenantry_api.errors import Refused, internal_error, record_unavailable
 from tenantry_api.facts import Refusal
 from tenantry_api.identify import DATABASE_ERRORS, refusals
 from tenantry_api.identify.oidc import SignInError
+from tenantry_api.pipeline import Door
 from tenantry_api.record.recorder import RecordUnavailable
 from tenantry_api.routes.journal import Journal
 from tenantry_api.routes.problems import problem_response, validation_refusal
@@ -33,6 +34,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RecordUnavailable, _on_record_unavailable)
     for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _on_database_error)
+    app.add_exception_handler(Exception, _on_mistake)
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:
@@ -69,6 +71,22 @@ async def _on_record_unavailable(request: Request, _error: Exception) -> Respons
 async def _on_database_error(request: Request, error: Exception) -> Response:
     _log.warning("database_unavailable", path=request.url.path, error=repr(error))
     return await _refuse(request, refusals.IDENTITY_UNAVAILABLE, {"Retry-After": "5"})
+
+
+async def _on_mistake(request: Request, _error: Exception) -> Response:
+    """Starlette raises the error again after the answer, so that the server logs it. Its id has to be added here: the
+    middleware that does it has gone by.
+    """
+    services: Services = request.app.state.services
+    door: Door = request.app.state.door
+    own, why = Journal.of(request, services.recorder).id, internal_error().refusal
+    headers = {"X-Tenantry-Request-Id": str(own)}
+    try:
+        if await door.failed(own, why.status):
+            return _answer(request, why, headers)
+    except RecordUnavailable:
+        return _answer(request, record_unavailable().refusal, headers)
+    return await _refuse(request, why, headers)
 
 
 async def _refuse(request: Request, why: Refusal, headers: dict[str, str]) -> Response:

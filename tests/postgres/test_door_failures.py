@@ -1,0 +1,74 @@
+"""A mistake of the service, and what is on record of the request that met it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.door import CatalogRows, door_settings, running_door
+from tests.support.postgres import CatalogDatabase
+from tests.support.wait import until
+
+ALICE = "alice@example.org"
+RUN = "/api/2.0/mlflow/runs/get?run_id=" + "a" * 32
+ALIAS = "/api/v1/workspaces/vision/projects/future/models/digits/aliases/champion"
+
+
+@pytest.fixture
+def rows(catalog: CatalogDatabase) -> CatalogRows:
+    """A project whose MLflow the door does not know, and one whose backend has an address that is none."""
+    rows = CatalogRows(catalog)
+    rows.project("vision", "future", mlflow_version="9.9.9")
+    rows.project("vision", "lost")
+    rows.backend("vision", "lost", "http://127.0.0.1:99999")
+    rows.grant("vision", "promoter", ALICE)
+    return rows
+
+
+@pytest.fixture
+def door(rows: CatalogRows, tmp_path: Path) -> Iterator[httpx2.Client]:
+    bearer = {"Authorization": f"Bearer {rows.token(ALICE)}"}
+    with (
+        running_door(door_settings(rows.catalog, tmp_path)) as url,
+        httpx2.Client(base_url=url, headers=bearer) as client,
+    ):
+        yield client
+
+
+def recorded(rows: CatalogRows, answer: httpx2.Response, count: int) -> list[tuple[object, object]]:
+    """Stage and status of what stands under the answer's own id."""
+    own = answer.headers["x-tenantry-request-id"]
+    found = until(
+        lambda: events if len(events := [e for e in rows.events("vision") if e["id"] == own]) >= count else None,
+        what=f"{count} records of {own}",
+    )
+    return [(event["stage"], event.get("status")) for event in found]
+
+
+def test_a_mistake_before_anything_was_done_is_a_refusal(door: httpx2.Client, rows: CatalogRows) -> None:
+    answer = door.get(f"/w/vision/p/future{RUN}")
+    assert (answer.status_code, answer.json()["error_code"]) == (500, "INTERNAL_ERROR")
+    assert "9.9.9" not in answer.text
+    assert recorded(rows, answer, 1) == [("refusal", 500)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("GET", RUN, None), ("POST", "/api/2.0/mlflow/runs/create", {"experiment_id": "1"})],
+)
+def test_a_mistake_after_the_intent_is_its_outcome(
+    door: httpx2.Client, rows: CatalogRows, method: str, path: str, body: object
+) -> None:
+    answer = door.request(method, f"/w/vision/p/lost{path}", json=body)
+    assert answer.status_code == 500
+    assert recorded(rows, answer, 2) == [("intent", None), ("outcome", 500)]
+
+
+def test_the_apis_mistakes_are_problems_and_on_record(door: httpx2.Client, rows: CatalogRows) -> None:
+    answer = door.put(ALIAS, json={"version": "2"})
+    assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert recorded(rows, answer, 1) == [("refusal", 500)]
