@@ -152,7 +152,9 @@ def test_signing_out_leads_back_to_the_way_in(url: str, tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/tokens", "/login"])
-def test_a_page_has_one_heading_named_controls_and_no_scripts_of_others(path: str, url: str, tab: Tab) -> None:
+def test_a_page_has_one_heading_named_controls_no_foreign_scripts_and_fits_a_telephone(
+    path: str, url: str, tab: Tab
+) -> None:
     """What can be asked of a page without an accessibility engine."""
     tab.sign_in(url, "Alice Archer")
     tab.page.goto(url + path)
@@ -168,3 +170,5 @@ def test_a_page_has_one_heading_named_controls_and_no_scripts_of_others(path: st
     )
     assert foreign == []
     assert tab.page.locator("[style], script:not([src]), style").count() == 0
+    tab.page.set_viewport_size({"width": 390, "height": 800})
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390, "a telephone does not scroll sideways"
