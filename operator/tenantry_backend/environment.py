@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from sqlalchemy.engine import make_url
+
 from tenantry_backend.settings import ServerSettings
 
-__all__ = ["BEFORE_IMPORT", "for_server"]
+__all__ = ["BEFORE_IMPORT", "for_server", "with_driver"]
 
 # Read while MLflow and its libraries are imported, so the spawner sets it once for all servers.
 BEFORE_IMPORT: Final[Mapping[str, str]] = MappingProxyType(
@@ -48,6 +50,16 @@ def for_server(settings: ServerSettings) -> dict[str, str]:
         "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.artifact_directory.as_uri(),
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
         "_MLFLOW_SERVER_BOOT_ID": secrets.token_hex(16),
-        "_MLFLOW_SERVER_FILE_STORE": settings.database_url.get_secret_value(),
+        "_MLFLOW_SERVER_FILE_STORE": with_driver(settings.database_url.get_secret_value()),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
     }
+
+
+def with_driver(url: str) -> str:
+    """The address for MLflow, whose statements rely on psycopg2: psycopg 3 sends a version number as text, and
+    PostgreSQL refuses to compare it with a column of integers (a stage transition that archives the holder).
+    """
+    address = make_url(url)
+    if address.get_backend_name() != "postgresql":
+        return url
+    return address.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Final
 
-from tenantry_backend.environment import BEFORE_IMPORT
+from tenantry_backend.environment import BEFORE_IMPORT, with_driver
 
 __all__ = ["URL_VARIABLE", "upgrade"]
 
@@ -22,7 +22,7 @@ def upgrade(url: str) -> str:
     os.environ.update(BEFORE_IMPORT)
     from mlflow.store.db import utils  # noqa: PLC0415  MLflow reads the environment when it is imported
 
-    engine = utils.create_sqlalchemy_engine(url)
+    engine = utils.create_sqlalchemy_engine(with_driver(url))
     try:
         # What `mlflow db upgrade` does, and what a store does when it meets an empty database.
         if utils._is_empty_database(engine):  # noqa: SLF001
@@ -37,7 +37,7 @@ def upgrade(url: str) -> str:
 def _main() -> None:
     url = os.environ.pop(URL_VARIABLE, "")
     if not url:
-        sys.exit(f"set {URL_VARIABLE} to the database's URL, as in postgresql+psycopg://role:password@host:5432/name")
+        sys.exit(f"set {URL_VARIABLE} to the database's URL, as in postgresql://role:password@host:5432/name")
     print(upgrade(url))  # noqa: T201  the answer of a command
 
 

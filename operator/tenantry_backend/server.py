@@ -14,7 +14,7 @@ import tempfile
 from types import FrameType
 from typing import Final
 
-import psycopg
+import psycopg2
 import uvicorn
 from mlflow.server import handlers
 from mlflow.server.fastapi_app import app
@@ -59,8 +59,8 @@ def _log_in(url: str) -> None:
     """Say at once what is wrong: MLflow's stores would try for a minute before they do."""
     address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     try:
-        psycopg.connect(address, connect_timeout=_LOGIN).close()
-    except psycopg.OperationalError as error:
+        psycopg2.connect(address, connect_timeout=_LOGIN).close()
+    except psycopg2.OperationalError as error:
         sys.exit(f"cannot log in to the project's database: {error}")
 
 

@@ -22,7 +22,7 @@ class ServerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # `postgresql+psycopg://…` of the project's own role.
+    # `postgresql://…` of the project's own role.
     database_url: SecretStr
     artifact_directory: Path
     # HOME and TMPDIR: uploads pass through it. Empty at start, gone after the stop.

@@ -23,7 +23,7 @@ import mlflow.store.tracking.sqlalchemy_workspace_store
 import mlflow.tracing.export.utils
 import mlflow.tracing.processor.otel
 import opentelemetry.sdk.metrics
-import psycopg
+import psycopg2
 import sqlalchemy
 import uvicorn.lifespan.off
 import uvicorn.protocols.http.httptools_impl
@@ -44,7 +44,7 @@ _PATIENCE: Final = 5.0
 def warm() -> None:
     """Make everything that servers share, then freeze it: a server's collector does not touch what is frozen."""
     configure_mappers()
-    sqlalchemy.create_engine("postgresql+psycopg://").dispose()  # The dialect. Nothing is connected.
+    sqlalchemy.create_engine("postgresql+psycopg2://").dispose()  # The dialect. Nothing is connected.
     _remember_revision()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_rehearse())

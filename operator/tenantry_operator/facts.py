@@ -84,7 +84,7 @@ class ServerPlan:
 
     key: ProjectKey
     mlflow_version: str
-    # `postgresql+psycopg://…`, with the password of the project's own role.
+    # `postgresql://…`, with the password of the project's own role.
     database_url: SecretStr
     artifact_directory: Path
     uid: int | None = None

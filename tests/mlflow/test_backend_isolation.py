@@ -34,6 +34,21 @@ def test_each_sees_its_own_runs_and_artifacts_only(new_server: Callable[[], Lab]
     assert (status, json.loads(content)["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
+def test_a_stage_transition_archives_the_holder(new_server: Callable[[], Lab]) -> None:
+    # MLflow compares a version's number with text here, which PostgreSQL takes from psycopg2 alone.
+    lab, api = new_server(), "/api/2.0/mlflow"
+    lab.ask(f"{api}/registered-models/create", {"name": "digits"})
+    run = json.loads(lab.ask(f"{api}/runs/create", {"experiment_id": "0"})[1])["run"]["info"]
+    of_run = {"name": "digits", "run_id": run["run_id"], "source": f"{run['artifact_uri']}/model"}
+    for _ in range(2):
+        assert lab.ask(f"{api}/model-versions/create", of_run)[0] == 200
+    for version in ("1", "2"):
+        move = {"name": "digits", "version": version, "stage": "Production", "archive_existing_versions": True}
+        assert lab.ask(f"{api}/model-versions/transition-stage", move)[0] == 200
+    held = json.loads(lab.ask(f"{api}/model-versions/search")[1])["model_versions"]
+    assert {item["version"]: item["current_stage"] for item in held} == {"1": "Archived", "2": "Production"}
+
+
 def test_the_secret_of_one_does_not_open_the_other(new_server: Callable[[], Lab]) -> None:
     one, other = new_server(), new_server()
     assert Lab(one.runtime, one.plan, other.running).ask("/health") == (200, b"OK")

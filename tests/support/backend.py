@@ -147,4 +147,4 @@ def alive(pid: int) -> bool:
 
 
 def _for_sqlalchemy(url: str) -> str:
-    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -30,7 +30,7 @@ class Administrator:
     def address(self, database: str, role: str, password: SecretStr) -> SecretStr:
         """Return the URL of a database on this server for a role, with the driver that MLflow takes."""
         own = self._url.set(
-            drivername="postgresql+psycopg", username=role, password=password.get_secret_value(), database=database
+            drivername="postgresql", username=role, password=password.get_secret_value(), database=database
         )
         return SecretStr(own.render_as_string(hide_password=False))
 

@@ -13,7 +13,7 @@ from tenantry_backend.environment import BEFORE_IMPORT, for_server
 from tenantry_backend.settings import ServerSettings
 
 TOLD: dict[str, Any] = {
-    "database_url": "postgresql+psycopg://role:password@127.0.0.1:5432/name",
+    "database_url": "postgresql://role:password@127.0.0.1:5432/name",
     "artifact_directory": "/data/vision/seg mentation",
     "scratch_directory": "/scratch/vision",
     "secret": "s3cret",
@@ -51,7 +51,7 @@ def test_do_not_print_their_secrets() -> None:
 
 def test_become_an_environment_with_everything_in_its_own_place() -> None:
     variables = for_server(ServerSettings.model_validate(TOLD))
-    assert variables["_MLFLOW_SERVER_FILE_STORE"] == TOLD["database_url"]
+    assert variables["_MLFLOW_SERVER_FILE_STORE"] == "postgresql+psycopg2://role:password@127.0.0.1:5432/name"
     assert variables["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] == "file:///data/vision/seg%20mentation"
     assert variables["HOME"] == variables["TMPDIR"] == "/scratch/vision"
     assert "s3cret" not in variables.values(), "the guard's secret is none of MLflow's business"

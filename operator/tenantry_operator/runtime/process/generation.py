@@ -27,6 +27,8 @@ __all__ = ["Child", "Generation", "SpawnerLost"]
 _COMMAND: Final = (sys.executable, "-P", "-W", "ignore", "-m", "tenantry_backend.spawner")
 # All that the spawner gets to know of our environment: nothing that could be a secret.
 _PASSED: Final = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "TZ")
+# MLflow works out paths below HOME while it is imported. Without this they would lead to whoever runs the operator.
+_SET: Final = {"HOME": "/nonexistent", "MALLOC_ARENA_MAX": "2"}
 _EVENT_SIZE: Final = 4096
 
 
@@ -69,7 +71,7 @@ class Generation:
                 stdin=theirs.fileno(),
                 stdout=log,
                 stderr=log,
-                env=environment | {"MALLOC_ARENA_MAX": "2"},
+                env=environment | _SET,
                 cwd="/",
                 start_new_session=True,
             )
