@@ -1,7 +1,8 @@
 """Power loss: whatever the device loses that was not synced, all that was acknowledged is there, in order.
 
 The device is simulated: it keeps, of each file, what it held at its last sync, and of each 512-byte sector that was
-written since, either the new or the old content, as chance has it.
+written since, either the new or the old content, as chance has it; and a file whose folder was not synced since it came
+may be gone.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Device:
     def __init__(self, directory: Path, dies_after: int) -> None:
         self._left = dies_after
         self._synced = {path.stat().st_ino: path.read_bytes() for path in directory.iterdir()}
+        self._named = set(self._synced)
         self._pwrite, self._fdatasync, self._fsync = os.pwrite, os.fdatasync, os.fsync
 
     @contextmanager
@@ -50,6 +52,9 @@ class Device:
     def lose(self, directory: Path, random: Random) -> None:
         """What the files hold when the power is back."""
         for path in directory.glob("*.wal"):
+            if path.stat().st_ino not in self._named and random.random() < 0.5:
+                path.unlink()
+                continue
             now, before = path.read_bytes(), self._synced[path.stat().st_ino]
             size = random.choice([len(now), len(before)])
             sectors = range(0, size, _SECTOR)
@@ -67,6 +72,8 @@ class Device:
         status = os.fstat(fd)
         if stat.S_ISREG(status.st_mode):
             self._synced[status.st_ino] = os.pread(fd, status.st_size, 0)
+        else:
+            self._named = {entry.inode() for entry in os.scandir(fd)}
 
     def _spend(self) -> None:
         if self._left == 0:

@@ -224,7 +224,7 @@ def _common(stage: Stage, event: UUID, at: datetime, log: str) -> dict[str, Json
 
 def _event(fields: dict[str, Json], event: UUID, at: datetime, actor: str) -> Event:
     """Fields that are empty are left out: absence is their value."""
-    told = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+    told = {name: value for name, value in fields.items() if value or value == 0}
     leaf = canonical(told)
     if len(leaf) >= LEAF_LIMIT:
         leaf = canonical({name: value if name in _NEVER_DIGESTED else _digested(value) for name, value in told.items()})
@@ -290,7 +290,7 @@ def _short(text: str) -> str:
 
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, always the same width: it sorts as text."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _plain(value: Json) -> Json:

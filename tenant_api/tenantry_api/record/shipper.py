@@ -28,8 +28,7 @@ __all__ = ["Shipper"]
 _BATCH = 2_000
 # Parsing a batch takes tens of milliseconds; requests are served in between these many records.
 _SLICE = 100
-# Records gather this long, in seconds, so that a door does not make a transaction for each. It bounds the rate to
-# _BATCH in that time, twenty times what one door can serve.
+# Records gather this long, in seconds, so that a door does not make a transaction for each. A backlog does not wait.
 _GATHER = 0.05
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 5.0
 _COLUMNS = ["log", "index", "leaf", "event_id", "time", "stage", "actor", "project", "operation"]
@@ -107,14 +106,15 @@ class Shipper:
         while True:
             self._recorder.grown.clear()
             async with connection.transaction():
-                shipped = await self._ship(connection)
+                shipped, count = await self._ship(connection)
             self._advance(shipped)
             if shipped == self._recorder.wal.end:
                 await self._recorder.grown.wait()
-            await asyncio.sleep(_GATHER)
+            if count < _BATCH:
+                await asyncio.sleep(_GATHER)
 
-    async def _ship(self, connection: Any) -> int:
-        """Inside a transaction: append one batch, and say up to where the log is shipped when it commits."""
+    async def _ship(self, connection: Any) -> tuple[int, int]:
+        """Inside a transaction: append one batch. Up to where the log is shipped when it commits, and how many."""
         wal = self._recorder.wal
         position = await connection.fetchval(_TAKE_SPOOL, wal.spool)
         if not wal.start <= position <= wal.end:
@@ -126,7 +126,7 @@ class Shipper:
         if payloads:
             await self._append(connection, await _parsed(payloads))
             await connection.execute(_MOVE_SPOOL, wal.spool, behind)
-        return behind
+        return behind, len(payloads)
 
     async def _append(self, connection: Any, events: Sequence[Event]) -> None:
         logs = sorted({event.log for event in events})
