@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -14,7 +14,8 @@ from tenantry_api.exchange import Call, ClientGone, Exchange, RawHeaders, Reply,
 from tenantry_api.facts import Kind
 from tenantry_api.forward import Answer, Forwarder, Interrupted, client_headers
 from tenantry_api.ledger import Admitted, Ending, Ledger
-from tenantry_api.promote import Move, Terms, Turns, holder, move_of
+from tenantry_api.promote import Move, Pointer, Removal, Terms, Turns, guarded, holder, move_of
+from tenantry_api.record.event import Details
 
 __all__ = ["Performer", "Promoted"]
 
@@ -72,9 +73,9 @@ class Performer:
     async def promote(
         self, admitted: Admitted, terms: Terms, *, headers: RawHeaders = (), received: int = 0
     ) -> Promoted:
-        """A change while nobody else moves the same pointer, with its holder before and after on record."""
+        """A change while nobody else moves a pointer of the model, with its holder before and after on record."""
         move = move_of(admitted.action)
-        async with self._turns.turn(*admitted.key, move.turn):
+        async with self._turns.turn(*admitted.key, move.model):
             before = await self._holder(admitted, move)
             begun = self._ledger.intent(admitted, _details(move, terms) | {"version_before": before})
             await self._ledger.begun(begun)
@@ -83,6 +84,34 @@ class Performer:
             ending = Ending(promoted.reply.status, completed, received, len(promoted.reply.body))
             await self._ledger.ended(begun, ending, _details(move, terms) | {"version_before": before} | after)
         return promoted
+
+    async def remove(
+        self, exchange: Exchange, admitted: Admitted, removal: Removal, rules: Mapping[str, object]
+    ) -> None:
+        """A change that takes pointers along, with all that named what is removed before and after on record.
+
+        `rules` are the project's `spec.promotion`. Raises `Refused` if one of them may only go for a reason.
+        """
+        async with self._turns.turn(*admitted.key, removal.model):
+            before = await self._pointers(admitted, removal)
+            if (alias := guarded(removal, before, rules)) is not None:
+                raise Refused(refusals.alias_guarded(alias.name))
+            told: Details = {**removal.details(), "pointers_before": _told(before)}
+            begun = self._ledger.intent(admitted, told)
+            await self._ledger.begun(begun)
+            reply, completed = await self._carry_out(admitted, exchange.headers)
+            with suppress(Refused):
+                told = {**told, "pointers_after": _told(await self._pointers(admitted, removal))}
+            ending = Ending(reply.status, completed, exchange.received, len(reply.body))
+            await self._ledger.ended(begun, ending, told)
+        await exchange.respond(reply)
+
+    async def _pointers(self, admitted: Admitted, removal: Removal) -> tuple[Pointer, ...]:
+        try:
+            async with await self._forwarder.send(admitted.key, removal.lookup(), ()) as answer:
+                return removal.pointers(answer.status, await answer.read(_MAX_HELD))
+        except (Interrupted, ValueError) as error:
+            raise Refused(refusals.holder_unknown(removal.model)) from error
 
     async def _move(
         self, admitted: Admitted, move: Move, terms: Terms, before: str | None, headers: RawHeaders
@@ -144,6 +173,10 @@ async def _pass_on(exchange: Exchange, answer: Answer, headers: RawHeaders) -> N
 
 def _headers(call: Call, answer: Answer, *, sandbox: bool) -> RawHeaders:
     return client_headers(answer.headers, request_id=str(call.id), sandbox=sandbox)
+
+
+def _told(pointers: tuple[Pointer, ...]) -> list[dict[str, str]]:
+    return [pointer.told() for pointer in pointers]
 
 
 def _details(move: Move, terms: Terms) -> dict[str, str | None]:

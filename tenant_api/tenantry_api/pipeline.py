@@ -7,6 +7,7 @@ something is on disk before it is forwarded, and its outcome before it is answer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
@@ -21,7 +22,7 @@ from tenantry_api.forward import Backends
 from tenantry_api.identify import Identifier
 from tenantry_api.ledger import Admitted, Ledger, Trail
 from tenantry_api.perform import Performer, Promoted
-from tenantry_api.promote import Move, Terms, move_of
+from tenantry_api.promote import Move, Terms, move_of, removal_of
 from tenantry_api.record.recorder import RecordUnavailable
 from tenantry_api.snapshot import Project, SnapshotHolder
 
@@ -106,7 +107,7 @@ class Door:
         trail.action = action = await _classify(exchange, _accepted(matched))
         assert trail.target is not None, "what has no target has no match either"
         decision = self._authorize(principal, trail.target, action)
-        if action.kind is Kind.PROMOTION:
+        if action.kind is Kind.PROMOTION and removal_of(action) is None:
             self._check_reason(trail.target, move_of(action), Terms())
         return Admitted(trail.call, trail.target, principal, action, decision)
 
@@ -146,10 +147,17 @@ class Door:
             case Kind.MUTATION | Kind.UPLOAD:
                 await self._performer.change(exchange, admitted)
             case Kind.PROMOTION:
-                promoted = await self._performer.promote(
-                    admitted, Terms(), headers=exchange.headers, received=exchange.received
-                )
-                await exchange.respond(promoted.reply)
+                await self._promote(exchange, admitted)
+
+    async def _promote(self, exchange: Exchange, admitted: Admitted) -> None:
+        removal = removal_of(admitted.action)
+        if removal is None:
+            promoted = await self._performer.promote(
+                admitted, Terms(), headers=exchange.headers, received=exchange.received
+            )
+            await exchange.respond(promoted.reply)
+        else:
+            await self._performer.remove(exchange, admitted, removal, self._rules(admitted.target))
 
     async def _refuse(self, exchange: Exchange, trail: Trail, refused: Refused) -> None:
         """No refusal leaves unrecorded either."""
@@ -175,9 +183,12 @@ class Door:
         return _accepted(match(self._table(target), method, replace(target, path=path), b"", headers)), body
 
     def _check_reason(self, target: Target, move: Move, terms: Terms) -> None:
-        project = self._project(target)
-        if project is not None and not terms.explain(move, project.promotion):
+        if not terms.explain(move, self._rules(target)):
             raise Refused(refusals.reason_required())
+
+    def _rules(self, target: Target) -> Mapping[str, object]:
+        project = self._project(target)
+        return {} if project is None else project.promotion
 
 
 def _accepted(value: Value | Refusal) -> Value:

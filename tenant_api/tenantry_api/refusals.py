@@ -13,6 +13,7 @@ from tenantry_api.identify import CHALLENGE
 
 __all__ = [
     "CLIENT_CLOSED",
+    "alias_guarded",
     "client_closed",
     "fenced",
     "for_people",
@@ -77,6 +78,14 @@ def reason_required() -> Refusal:
     message = (
         "reason: this project wants to know why this alias moves. MLflow's own call cannot say it: use "
         "PUT /api/v1/workspaces/…/projects/…/models/…/aliases/… with a reason in its body."
+    )
+    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_PARAMETER_VALUE", "reason_required", message)
+
+
+def alias_guarded(alias: str) -> Refusal:
+    message = (
+        f"reason: this would take the alias {alias} away, and this project wants to know why. Take it away first, with "
+        "DELETE /api/v1/workspaces/…/projects/…/models/…/aliases/… and a reason in its body."
     )
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID_PARAMETER_VALUE", "reason_required", message)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -69,6 +70,37 @@ def test_the_stock_client_takes_no_guarded_alias_away(door: httpx2.Client, backe
 def test_other_aliases_move_as_ever(door: httpx2.Client, backend: Upstream) -> None:
     assert door.post(ALIAS, json=_body("challenger")).status_code == 200
     assert "POST" in {received.method for received in backend.received}
+
+
+DELETE_VERSION = ALIAS.replace("registered-models/alias", "model-versions/delete")
+MODEL = b'{"registered_model": {"name": "digits", "aliases": [{"alias": "champion", "version": "2"}]}}'
+
+
+def _recorded(rows: CatalogRows, answer: httpx2.Response, count: int) -> list[dict[str, Any]]:
+    own = answer.headers["x-tenantry-request-id"]
+    return until(
+        lambda: found if len(found := [e for e in rows.events("vision") if e["id"] == own]) >= count else None,
+        what=f"{count} records of {own}",
+    )
+
+
+def test_no_guarded_alias_goes_away_with_its_version(door: httpx2.Client, backend: Upstream, rows: CatalogRows) -> None:
+    backend.answer = json_answer(MODEL)
+    refused = door.request("DELETE", DELETE_VERSION, json={"name": "digits", "version": "2"})
+    assert (refused.status_code, refused.json()["message"][:8]) == (422, "reason: ")
+    assert {received.method for received in backend.received} == {"GET"}
+    (record,) = _recorded(rows, refused, 1)
+    assert (record["stage"], record["reason"]) == ("refusal", "reason_required")
+
+
+def test_what_goes_away_with_a_version_is_on_record(door: httpx2.Client, backend: Upstream, rows: CatalogRows) -> None:
+    backend.answer = json_answer(MODEL.replace(b"champion", b"shadow"))
+    assert door.request("DELETE", DELETE_VERSION, json={"name": "digits", "version": "3"}).status_code == 200
+    deleted = door.request("DELETE", DELETE_VERSION, json={"name": "digits", "version": "2"})
+    intent, outcome = _recorded(rows, deleted, 2)
+    before = [{"alias": "shadow", "version": "2"}]
+    assert intent["details"] == {"model": "digits", "version": "2", "pointers_before": before}
+    assert outcome["details"] == intent["details"] | {"pointers_after": before}
 
 
 @pytest.mark.parametrize(("body", "status"), [({"version": "2"}, 422), ({"version": "2", "reason": "recall"}, 200)])

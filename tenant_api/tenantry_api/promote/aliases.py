@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from tenantry_api.facts import Action, Kind, Permission
 
-__all__ = ["NO_HOLDER", "Move", "Terms", "holder", "move_of"]
+__all__ = ["NO_HOLDER", "Move", "Terms", "holder", "model_lookup", "move_of"]
 
 # In If-Match: the pointer is expected to point nowhere.
 NO_HOLDER = "none"
@@ -29,11 +29,6 @@ class Move:
     name: str
     version: str | None
 
-    @property
-    def turn(self) -> str:
-        """Moves with the same turn wait for each other. A stage is one pointer, since a move may archive its holder."""
-        return json.dumps([self.model, self.kind, self.name.lower()])
-
     def request(self) -> tuple[str, str, bytes]:
         """Method, path and body of the call that moves an alias, as the stock client would make it."""
         fields = {"name": self.model, "alias": self.name} | ({} if self.version is None else {"version": self.version})
@@ -42,14 +37,7 @@ class Move:
 
     def lookup(self) -> Action:
         """The question to the backend that `holder` reads the answer of."""
-        return Action(
-            kind=Kind.READ,
-            permission=Permission.MODEL_PROMOTE,
-            operation="GetRegisteredModel",
-            method="GET",
-            path="/api/2.0/mlflow/registered-models/get",
-            query=urlencode({"name": self.model}),
-        )
+        return model_lookup(self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +66,18 @@ def move_of(action: Action) -> Move:
     version = given.get("version")
     kind = "alias" if "alias" in given else "stage"
     return Move(str(given["name"]), kind, str(given[kind]), None if version is None else str(version))
+
+
+def model_lookup(model: str) -> Action:
+    """MLflow's own question for a model, whose answer names its aliases, and the latest version of each stage."""
+    return Action(
+        kind=Kind.READ,
+        permission=Permission.MODEL_PROMOTE,
+        operation="GetRegisteredModel",
+        method="GET",
+        path="/api/2.0/mlflow/registered-models/get",
+        query=urlencode({"name": model}),
+    )
 
 
 def holder(move: Move, status: int, body: bytes) -> str | None:

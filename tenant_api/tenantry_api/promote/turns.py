@@ -1,4 +1,4 @@
-"""One mover at a time for each pointer, over all doors: an advisory lock of PostgreSQL.
+"""One mover at a time for each model, over all doors: an advisory lock of PostgreSQL.
 
 The lock lives as long as its transaction. If the connection breaks, the lock is gone with it; then only the backend's
 own order is left, and the record shows both moves.
@@ -48,10 +48,10 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, *names: str) -> AsyncGenerator[None, None]:
-        """Hold the turn of the pointer that `names` name together. Raises `Refused` (503) after ten seconds."""
+        """Hold the turn of the model that `names` name together. Raises `Refused` (503) after ten seconds."""
         # PostgreSQL's text holds no NUL, so a list is what separates the names.
         key = json.dumps(names)
-        # Those who wait in this process wait here, so that one busy pointer does not take all connections.
+        # Those who wait in this process wait here, so that one busy model does not take all connections.
         lock = self._here.setdefault(key, asyncio.Lock())
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
@@ -91,5 +91,5 @@ async def _release(held: AsyncExitStack) -> None:
 
 
 def _busy() -> Refused:
-    message = "Another promotion of the same pointer is under way, or the database is away. Try again."
+    message = "Another promotion of the same model is under way, or the database is away. Try again."
     return Refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", "promotion_busy", message))

@@ -75,9 +75,3 @@ def test_an_answer_that_says_nothing_is_not_taken_for_nobody(status: int, body: 
 )
 def test_terms_hold_for_the_version_that_was_seen(if_match: str | None, before: str | None, *, hold: bool) -> None:
     assert Terms(if_match).hold(before) is hold
-
-
-def test_moves_of_one_pointer_wait_for_each_other_and_for_no_other() -> None:
-    assert CHAMPION.turn == Move("digits", "alias", "Champion", None).turn
-    others = [Move("digits", "stage", "champion", "2"), Move("digit", "alias", "champion", "2"), PRODUCTION]
-    assert CHAMPION.turn not in {move.turn for move in others}
