@@ -7,9 +7,10 @@ and after each move, while nobody else can move it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
 from tenantry_api.facts import Action, Kind, Permission
@@ -89,12 +90,13 @@ def holder(move: Move, status: int, body: bytes) -> str | None:
     try:
         model = json.loads(body)["registered_model"]
         if move.kind == "alias":
-            return _version(model.get("aliases", []), "alias", move.name)
-        return _version(model.get("latest_versions", []), "current_stage", move.name)
+            # Of two aliases that differ in a capital letter, PostgreSQL keeps both.
+            return _version(model.get("aliases", []), lambda item: item["alias"] == move.name)
+        stage = move.name.lower()
+        return _version(model.get("latest_versions", []), lambda item: item["current_stage"].lower() == stage)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("the backend's answer is not a registered model") from error
 
 
-def _version(items: list[Mapping[str, object]], field: str, name: str) -> str | None:
-    found = [str(item["version"]) for item in items if str(item.get(field)).lower() == name.lower()]
-    return found[0] if found else None
+def _version(items: list[dict[str, Any]], names: Callable[[dict[str, Any]], bool]) -> str | None:
+    return next((str(item["version"]) for item in items if names(item)), None)

@@ -45,6 +45,7 @@ def test_a_move_is_read_from_the_stock_clients_call(action: Action, move: Move) 
         (CHAMPION, 200, MODEL, "3"),
         (PRODUCTION, 200, MODEL, "4"),
         (Move("digits", "alias", "unheard", None), 200, MODEL, None),
+        (Move("digits", "alias", "Champion", "2"), 200, MODEL, None),
         (CHAMPION, 200, {}, None),
         (CHAMPION, 404, {}, None),
     ],
