@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from tenantry_backend.settings import ServerSettings
 
-__all__ = ["BEFORE_IMPORT", "for_server", "with_driver"]
+__all__ = ["BEFORE_IMPORT", "THREADS", "for_server", "with_driver"]
 
 # Read while MLflow and its libraries are imported, so the spawner sets it once for all servers.
 BEFORE_IMPORT: Final[Mapping[str, str]] = MappingProxyType(
@@ -33,8 +33,11 @@ BEFORE_IMPORT: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-# Each store has a pool of its own, and two are in use: 14 connections at most, inside a role's limit.
-_POOL_SIZE, _POOL_OVERFLOW = 5, 2
+# Requests that are worked on at a time. Each may hold one connection of a store and wait for a second one, so the pool
+# has to have one more than there are threads: with less, a crowd of writers waits for itself until MLflow's time-out.
+THREADS: Final = 16
+_POOL_SIZE: Final = 5
+_POOL_OVERFLOW: Final = THREADS + 1 - _POOL_SIZE
 
 
 def for_server(settings: ServerSettings) -> dict[str, str]:

@@ -16,12 +16,13 @@ from typing import Final
 
 import psycopg2
 import uvicorn
+from anyio import to_thread
 from mlflow.server import handlers
 from mlflow.server.fastapi_app import app
 from sqlalchemy.engine import make_url
 
 from tenantry_backend.confine import confine, die_with
-from tenantry_backend.environment import for_server
+from tenantry_backend.environment import THREADS, for_server
 from tenantry_backend.guard import Guard
 from tenantry_backend.settings import ServerSettings
 
@@ -50,6 +51,10 @@ def serve(listener: socket.socket, settings: ServerSettings, spawner: int) -> No
 
 
 class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
+        await super().startup(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         signal.alarm((self.config.timeout_graceful_shutdown or 0) + _LAST_RESORT)
         super().handle_exit(sig, frame)

@@ -12,8 +12,8 @@ from tenantry_operator.plan.naming import database_name
 
 __all__ = ["plan_database"]
 
-# A server's pool opens 15 at most; the rest is for probes and for a migration beside it.
-_CONNECTIONS: Final[Mapping[Size, int]] = {Size.SMALL: 20, Size.MEDIUM: 40, Size.LARGE: 80}
+# A server opens 34 at most, 17 for each of its two stores; the rest is for probes and for a migration beside it.
+_CONNECTIONS: Final[Mapping[Size, int]] = {Size.SMALL: 40, Size.MEDIUM: 60, Size.LARGE: 80}
 
 
 def plan_database(key: ProjectKey, tracking: Tracking) -> DatabasePlan:
