@@ -43,9 +43,10 @@ class Removal:
 
     def project(self, key: ProjectKey, declared: Declared[Project] | None) -> bool:
         policy = declared.resource.spec.deletion_policy if declared else DeletionPolicy.RETAIN
+        # In this order: who is let in after the server has stopped would wait for one that never starts.
+        self._retire(key, policy)
         self.servers.withdraw(key)
         self.observer.forget(key)
-        self._retire(key, policy)
         if policy is DeletionPolicy.DELETE:
             self._delete(key)
         self.source.release(key)

@@ -14,7 +14,7 @@ from hack.demo.browser import Person
 from tests.support.recording import Answer, send
 from tests.support.wait import until
 
-__all__ = ["Caller", "error_of", "header_of", "id_of", "on_record", "person_at", "server_of", "state_of", "tended"]
+__all__ = ["Caller", "error_of", "header_of", "id_of", "on_record", "person_at", "server_of", "state_of"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def id_of(answer: Answer) -> str:
 def on_record(site: Site, answers: Iterable[Answer]) -> dict[str, list[dict[str, Any]]]:
     """All records of each answer's id, once none can follow any more: a log is copied in its order."""
     own = {id_of(answer): [] for answer in answers} | {(last := id_of(Caller(site.machine.url).ask("GET", "/"))): []}
-    until(lambda: site.sql("SELECT 1 FROM audit.event WHERE event_id = %s", last), what="the last record to be copied")
+    copied = "SELECT 1 FROM audit.event WHERE event_id = %s"
+    until(lambda: site.sql(copied, last), deadline=60, what="the last record to be copied")
     events = site.sql("SELECT event_id::text, leaf FROM audit.event WHERE event_id = ANY(%s::uuid[])", list(own))
     found: dict[str, list[dict[str, Any]]] = own
     for event, leaf in events:
@@ -105,12 +106,6 @@ def server_of(site: Site, project: str, workspace: str = "vision") -> psutil.Pro
         if any(it.status == psutil.CONN_LISTEN and it.laddr.port == port for it in server.net_connections("tcp"))
     )
     return found
-
-
-def tended(site: Site, condition: bool) -> bool:  # noqa: FBT001
-    """The condition, having looked after the programs once, as `tenantry up` does twice a second."""
-    site.machine.tend()
-    return condition
 
 
 def _read(answer: Answer) -> Any:
