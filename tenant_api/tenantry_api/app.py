@@ -83,7 +83,13 @@ def _is_proxied(raw_path: bytes) -> bool:
 
 def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
     api = FastAPI(
-        title="Tenantry", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
+        title="Tenantry",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        # Such a redirect is on no record, and goes to whatever Host the client named.
+        redirect_slashes=False,
     )
     api.include_router(health.router)
     web.install(api)

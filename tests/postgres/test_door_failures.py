@@ -38,11 +38,13 @@ def door(rows: CatalogRows, tmp_path: Path) -> Iterator[httpx2.Client]:
         yield client
 
 
-def recorded(rows: CatalogRows, answer: httpx2.Response, count: int) -> list[tuple[object, object]]:
+def recorded(
+    rows: CatalogRows, answer: httpx2.Response, count: int, log: str = "vision"
+) -> list[tuple[object, object]]:
     """Stage and status of what stands under the answer's own id."""
     own = answer.headers["x-tenantry-request-id"]
     found = until(
-        lambda: events if len(events := [e for e in rows.events("vision") if e["id"] == own]) >= count else None,
+        lambda: events if len(events := [e for e in rows.events(log) if e["id"] == own]) >= count else None,
         what=f"{count} records of {own}",
     )
     return [(event["stage"], event.get("status")) for event in found]
@@ -65,6 +67,22 @@ def test_a_mistake_after_the_intent_is_its_outcome(
     answer = door.request(method, f"/w/vision/p/lost{path}", json=body)
     assert answer.status_code == 500
     assert recorded(rows, answer, 2) == [("intent", None), ("outcome", 500)]
+
+
+def test_an_address_with_a_slash_too_many_is_unknown_and_on_record(door: httpx2.Client, rows: CatalogRows) -> None:
+    """A redirect would be made of the Host that the client named."""
+    answer = door.get("/api/v1/me/", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.json()["reason"]) == (404, "address_unknown")
+    assert "location" not in answer.headers
+    assert recorded(rows, answer, 1, log="_installation") == [("refusal", 404)]
+
+
+def test_a_body_that_no_call_needs_is_refused_before_it_is_held(door: httpx2.Client, rows: CatalogRows) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for path, headers in (("/api/v1/tokens", {}), ("/tokens", form)):
+        answer = httpx2.post(door.base_url.join(path), content=b"0" * (2 * 2**20), headers=headers)
+        assert answer.status_code == 413, path
+        assert recorded(rows, answer, 1, log="_installation") == [("refusal", 413)]
 
 
 def test_the_apis_mistakes_are_problems_and_on_record(door: httpx2.Client, rows: CatalogRows) -> None:

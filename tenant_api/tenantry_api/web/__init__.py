@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from tenantry_api import routes
+from tenantry_api.routes.body_limit import BodyLimit
 from tenantry_api.routes.request_id import RequestIdHeader
 from tenantry_api.web import audit, projects, sign_in, tokens, trouble
 
@@ -21,4 +22,5 @@ def install(app: FastAPI) -> None:
         app.include_router(part.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
     trouble.install(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestIdHeader)

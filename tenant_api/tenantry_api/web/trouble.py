@@ -23,6 +23,10 @@ from tenantry_api.web.rendering import render
 
 __all__ = ["install"]
 
+_BODY_TOO_LARGE = Refusal(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_LIMIT_EXCEEDED", "body_too_large", "No call takes so large a body."
+)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -52,11 +56,15 @@ async def _on_sign_in_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
-    """What the framework raises: no such address, no such method."""
+    """What the framework raises: no such address, no such method, too large a body."""
     assert isinstance(error, HTTPException)
-    message = f"There is nothing at {request.method} {request.url.path}. The API is described in /api/v1/openapi.json."
-    why = Refusal(error.status_code, "ENDPOINT_NOT_FOUND", "address_unknown", message)
+    why = _BODY_TOO_LARGE if error.status_code == _BODY_TOO_LARGE.status else _unknown(request, error.status_code)
     return await _refuse(request, why, dict(error.headers or {}))
+
+
+def _unknown(request: Request, status: int) -> Refusal:
+    message = f"There is nothing at {request.method} {request.url.path}. The API is described in /api/v1/openapi.json."
+    return Refusal(status, "ENDPOINT_NOT_FOUND", "address_unknown", message)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
