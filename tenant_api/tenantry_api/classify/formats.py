@@ -24,6 +24,9 @@ _SOURCE: Final = re.compile(r"(?:runs:/|models:/|mlflow-artifacts:/)(?P<path>[^/
 # What MLflow's client writes as the source of a prompt's version, which has no files.
 _PROMPT_SOURCE: Final = "dummy-source"
 
+# What the UI's list of runs asks the AI gateway for.
+_GATEWAY_LIST: Final = "api/2.0/endpoints/"
+
 # Tags that tell MLflow's server where a trace's files are; it reads whatever they name.
 TRACE_LOCATION_TAGS: Final = ("mlflow.artifactLocation", "mlflow.trace.archiveLocation", "mlflow.trace.spansLocation")
 
@@ -60,6 +63,11 @@ def _absent(name: str, _value: str) -> None:
     raise forbidden("given_location", f"{name} is set by the service; leave it out.")
 
 
+def _gateway_list(name: str, value: str) -> None:
+    if value != _GATEWAY_LIST:
+        raise forbidden("gateway", f"{name}: the AI gateway is not part of this service.")
+
+
 def _trace_tag(name: str, value: str) -> None:
     if value in TRACE_LOCATION_TAGS:
         raise forbidden("given_location", f"{name}: the trace tag {value} is set by the service; leave it out.")
@@ -69,6 +77,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "absent": _absent,
     "artifact_path": _artifact_path,
     "experiment_id": _experiment_id,
+    "gateway_list": _gateway_list,
     "model_source": _model_source,
     "run_id": _run_id,
     "trace_tag": _trace_tag,

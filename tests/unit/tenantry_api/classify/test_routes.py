@@ -11,6 +11,7 @@ from tests.support.requests import RUN, accepted, json_headers, matched, refused
 UPLOAD = ((b"content-length", b"6291456"), (b"content-type", b"text/plain"))
 REST = "/api/2.0/mlflow"
 V3 = "/api/3.0/mlflow"
+GATEWAY = "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api%2F2.0%2Fendpoints%2F"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 # Address, body → operation, kind, permission, what the record names.
 ACCEPTED = [
@@ -20,6 +21,8 @@ ACCEPTED = [
     ("GET", "/health", None, "GetHealth read project:open", ""),
     ("GET", "/version", None, "GetVersion read project:open", ""),
     ("GET", f"{V3}/server-info", None, "GetServerInfo read project:open", ""),
+    ("GET", "/ajax-api/3.0/mlflow/assistant/config", None, "GetAssistantConfig read project:open", ""),
+    ("GET", GATEWAY, None, "ListGatewayEndpoints read project:open", ""),
     ("GET", "/ajax-api/3.0/mlflow/ui-telemetry", None, "ui.telemetry read project:open", ""),
     ("POST", f"{REST}/experiments/create", {"name": "digits"}, "CreateExperiment mutation tracking:write", "experiment_name:digits"),
     ("GET", f"{REST}/experiments/get-by-name?experiment_name=a%20b", None, "GetExperimentByName read tracking:read", "experiment_name:a b"),
@@ -72,6 +75,7 @@ REFUSED = [
     ("GET", f"{V3}/gateway/endpoints/list", None, 403, "gateway"),
     ("POST", "/gateway/proxy/x/y", {}, 403, "gateway"),
     ("GET", "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=x", None, 403, "gateway"),
+    ("GET", f"{GATEWAY}&json_data=%7B%7D", None, 400, "unknown_parameter"),
     ("POST", "/ajax-api/3.0/jobs/", {}, 403, "jobs"),
     ("POST", "/ajax-api/3.0/mlflow/scorer/invoke", {}, 403, "jobs"),
     ("GET", f"{V3}/mcp-servers", None, 403, "mcp_servers"),
