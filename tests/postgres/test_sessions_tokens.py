@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -86,6 +86,14 @@ async def test_a_session_and_a_token_name_their_person(lab: Lab) -> None:
     for found in (await lab.by_session(cookie), await lab.by_token(secret)):
         assert isinstance(found, Principal)
         assert (found.name, found.subject, found.groups) == ("alice@example.org", "alice", {"vision-ml"})
+
+
+async def test_who_came_by_another_issuer_is_nobody_here(lab: Lab) -> None:
+    """Whoever had alice's address there may be somebody else."""
+    secret, cookie = await lab.token(ALICE), await lab.enter(replace(ALICE, issuer="https://before"))
+    lab.rows.execute("UPDATE identity.token SET issuer = 'https://before'")
+    assert reason(await lab.by_session(cookie)) == "issuer_replaced"
+    assert reason(await lab.by_token(secret)) == "issuer_replaced"
 
 
 async def test_nothing_in_the_database_signs_anybody_in(lab: Lab) -> None:

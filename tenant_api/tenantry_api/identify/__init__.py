@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tenantry_api.facts import Principal, Refusal
 from tenantry_api.identify import refusals
-from tenantry_api.identify.credentials import Headers, TokenSecret, read_credential
+from tenantry_api.identify.credentials import Headers, SessionCookie, TokenSecret, read_credential
 from tenantry_api.identify.oidc import Client, Issuer
 from tenantry_api.identify.sessions import Sessions, cookie_name
 from tenantry_api.identify.sign_in import SignIn
@@ -70,6 +70,7 @@ class Identifier:
         self.tokens = Tokens(engine, now)
         client = Client(issuer, client_id, client_secret, f"{self.origin}/callback")
         self.sign_in = SignIn(engine, Issuer(client), now)
+        self._issuer = issuer
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def identify(self, method: str, headers: Headers) -> Principal | Refusal:
@@ -78,11 +79,18 @@ class Identifier:
         if isinstance(credential, Refusal):
             return credential
         try:
-            if isinstance(credential, TokenSecret):
-                return await self.tokens.identify(credential.secret)
-            return await self.sessions.identify(credential.value)
+            found = await self._known(credential)
         except DATABASE_ERRORS:
             return refusals.IDENTITY_UNAVAILABLE
+        if isinstance(found, Principal) and found.issuer != self._issuer:
+            # Grants name addresses: those of an issuer that was replaced, or of development, are nobody's here.
+            return refusals.ISSUER_REPLACED
+        return found
+
+    async def _known(self, credential: TokenSecret | SessionCookie) -> Principal | Refusal:
+        if isinstance(credential, TokenSecret):
+            return await self.tokens.identify(credential.secret)
+        return await self.sessions.identify(credential.value)
 
     def forget(self) -> None:
         """Drop what is remembered of tokens, sessions and groups: the database has news of them."""

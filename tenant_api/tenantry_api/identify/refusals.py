@@ -11,6 +11,7 @@ __all__ = [
     "CREDENTIALS_MISSING",
     "CROSS_SITE",
     "IDENTITY_UNAVAILABLE",
+    "ISSUER_REPLACED",
     "SESSION_EXPIRED",
     "SESSION_REPEATED",
     "SESSION_UNKNOWN",
@@ -54,6 +55,9 @@ IDENTITY_UNAVAILABLE = Refusal(
     "TEMPORARILY_UNAVAILABLE",
     "identity_unavailable",
     "The catalog's database does not answer, so nobody can be identified; try again in a moment.",
+)
+ISSUER_REPLACED = unauthenticated(
+    "issuer_replaced", "Its owner signed in with another provider than people sign in with now: sign in again."
 )
 SESSION_EXPIRED = unauthenticated("session_expired", "The session has expired: sign in again on the page /login.")
 SESSION_REPEATED = unauthenticated(
