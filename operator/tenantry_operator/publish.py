@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, select, update
 
 from tenantry_catalog import tables
-from tenantry_crds.meta import Condition
+from tenantry_crds.meta import Condition, Role
 from tenantry_operator.facts import AccessRow, ProjectKey, ProjectPlan, WorkspaceKey, WorkspacePlan
 from tenantry_operator.status import dated, is_ready
 
@@ -102,8 +102,11 @@ class Catalog:
             _remove(connection, tables.project, _is_project(key))
 
     def retire_workspace(self, key: WorkspaceKey) -> None:
+        """Its log stays readable: auditors keep their grants, and whoever is denied stays denied."""
         with self._alone() as connection:
-            _put_grants(connection, key.workspace, None, frozenset())
+            granted = _grants(connection, key.workspace, None)
+            auditors = frozenset(row for row in granted if row.role == Role.AUDITOR)
+            _put_grants(connection, key.workspace, None, auditors)
             unretired = and_(_is_workspace(key), tables.workspace.c.retired_at.is_(None))
             if _has(connection, tables.workspace, unretired):
                 connection.execute(update(tables.workspace).where(unretired).values(retired_at=func.now()))

@@ -198,6 +198,16 @@ def test_a_project_whose_workspace_goes_is_not_ready_and_comes_back_with_it(home
         assert home.query("SELECT retired_at FROM catalog.workspace")[0]["retired_at"] is None
 
 
+def test_the_log_of_a_workspace_outlives_its_manifest(home: Home) -> None:
+    home.write_workspace("{access: [{role: auditor, groups: [compliance]}, {role: admin, users: [a@example.org]}]}")
+    home.write_project("roads")
+    with running_operator(home):
+        home.until_ready("roads")
+        home.remove(f"{home.workspace}.yaml")
+        until(lambda: home.query("SELECT retired_at FROM catalog.workspace")[0]["retired_at"])
+    assert home.query('SELECT role, subject FROM catalog."grant"') == [{"role": "auditor", "subject": "compliance"}]
+
+
 def test_a_paused_project_is_left_as_it_is(home: Home) -> None:
     home.write_workspace()
     home.write_project("roads", "displayName: Roads")
