@@ -35,7 +35,9 @@ _PERMISSIONS: Final[Mapping[Permission, str]] = {
 _ANNOTATIONS: Final[Mapping[Annotation, str]] = {
     Annotation.FENCE: "Every request to the project is refused, and its backend is stopped. The data stays.",
     Annotation.HIBERNATE: "The backend is stopped as soon as nobody uses it. The next request wakes it.",
-    Annotation.PAUSE: "The operator leaves everything as it is, until the annotation is gone.",
+    Annotation.PAUSE: (
+        "The operator leaves everything as it is, until the annotation is gone; but for the fence, which counts now."
+    ),
     Annotation.RECONCILE: "Any new value makes the operator look at everything again, now.",
 }
 
@@ -113,6 +115,9 @@ the reason. Examples: [hack/samples](../hack/samples).
   **time** as RFC 3339 with a zone, like `2027-01-31T00:00:00Z`.
 - Names are at most 40 lower-case letters, digits and hyphens. A Project lives in the namespace `ws-<workspace>`.
 - Supported versions of MLflow: {", ".join(SUPPORTED_MLFLOW_VERSIONS)}.
+- A manifest in the directory that cannot be read changes nothing: what it said before stays in force, **grants
+  included**, and the project's conditions say what is wrong with it. Access that was to be taken away is not, until the
+  manifest can be read.
 """
 
 

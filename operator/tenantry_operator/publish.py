@@ -84,6 +84,12 @@ class Catalog:
             judged = judge(frozenset(_grants(connection, key.workspace, key.project)))
             return _put_conditions(connection, key, judged)
 
+    def publish_fence(self, key: ProjectKey, *, fenced: bool) -> None:
+        """Tell the door alone, if it knows the project."""
+        with self._alone() as connection:
+            if _published(connection, key) is not None:
+                _put(connection, tables.project, _is_project(key), {"fenced": fenced})
+
     def retire_project(self, key: ProjectKey, judge: Judge) -> tuple[Condition, ...]:
         """The door refuses it from now on. Its row and its audit log stay. Return the conditions that are new."""
         with self._alone() as connection:

@@ -106,6 +106,8 @@ class Reconciler:
 
     def _publish(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge) -> None:
         if plan.paused:
+            # Whoever fences a project means now, paused or not.
+            self.catalog.publish_fence(plan.key, fenced=plan.fenced)
             _report(plan.key, self.catalog.publish_conditions(plan.key, judge))
         else:
             _report(plan.key, self.catalog.publish_project(workspace, plan, judge))

@@ -220,6 +220,20 @@ def test_a_paused_project_is_left_as_it_is(home: Home) -> None:
         until(lambda: home.project("roads")["display_name"] == "Other")
 
 
+def test_a_fence_reaches_the_door_though_the_project_is_paused(home: Home) -> None:
+    both = "{tenantry.dev/pause: 'true', tenantry.dev/fence: 'true'}"
+    home.write_workspace()
+    home.write_project("roads")
+    with running_operator(home):
+        home.until_ready("roads")
+        home.write_project("roads", annotations="{tenantry.dev/pause: 'true'}")
+        until(lambda: home.condition("roads")[1] == "Paused")
+        home.write_project("roads", annotations=both)
+        until(lambda: home.project("roads")["fenced"])
+        home.write_project("roads", annotations="{tenantry.dev/pause: 'true'}")
+        until(lambda: not home.project("roads")["fenced"])
+
+
 def test_a_fenced_project_is_stopped_and_does_not_start(home: Home) -> None:
     home.write_workspace()
     home.write_project("roads")
