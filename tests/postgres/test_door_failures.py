@@ -77,6 +77,17 @@ def test_an_address_with_a_slash_too_many_is_unknown_and_on_record(door: httpx2.
     assert recorded(rows, answer, 1, log="_installation") == [("refusal", 404)]
 
 
+def test_a_log_that_is_not_the_callers_is_refused_by_a_rule_that_is_on_record(
+    door: httpx2.Client, rows: CatalogRows
+) -> None:
+    answer = door.get("/api/v1/workspaces/vision/audit/events")
+    assert answer.status_code == 403
+    assert recorded(rows, answer, 1) == [("refusal", 403)]
+    own = answer.headers["x-tenantry-request-id"]
+    (refusal,) = (event for event in rows.events("vision") if event["id"] == own)
+    assert refusal["decision"]["rule"] == "no grant gives audit:read"  # type: ignore[index]
+
+
 def test_a_body_that_no_call_needs_is_refused_before_it_is_held(door: httpx2.Client, rows: CatalogRows) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for path, headers in (("/api/v1/tokens", {}), ("/tokens", form)):

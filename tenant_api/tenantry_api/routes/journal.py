@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Request
 from uuid_utils.compat import uuid7
 
-from tenantry_api.facts import INSTALLATION_LOG, Principal, PrincipalKind, Refusal
+from tenantry_api.facts import INSTALLATION_LOG, Decision, Principal, PrincipalKind, Refusal
 from tenantry_api.record.event import Client, Details, notice, refusal
 from tenantry_api.record.recorder import Recorder
 
@@ -49,7 +49,9 @@ class Journal:
         )
         await self.recorder.write(event)
 
-    async def refused(self, request: Request, why: Refusal, workspace: str | None) -> None:
+    async def refused(
+        self, request: Request, why: Refusal, workspace: str | None, decision: Decision | None = None
+    ) -> None:
         """`workspace` only if it exists: its log gets the record."""
         event = refusal(
             id=self.id,
@@ -62,5 +64,6 @@ class Journal:
             method=request.method,
             path=request.url.path,
             refusal=why,
+            decision=decision,
         )
         await self.recorder.write(event)

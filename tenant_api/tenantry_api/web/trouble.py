@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tenantry_api.errors import Refused, internal_error, record_unavailable
-from tenantry_api.facts import Refusal
+from tenantry_api.facts import Decision, Refusal
 from tenantry_api.identify import DATABASE_ERRORS, refusals
 from tenantry_api.identify.oidc import SignInError
 from tenantry_api.pipeline import Door
@@ -46,7 +46,7 @@ async def _on_refused(request: Request, error: Exception) -> Response:
     headers = {name.decode(): value.decode() for name, value in error.headers}
     if error.refusal.status == HTTPStatus.SEE_OTHER:
         return Response(status_code=HTTPStatus.SEE_OTHER, headers=headers)
-    return await _refuse(request, error.refusal, headers)
+    return await _refuse(request, error.refusal, headers, error.decision)
 
 
 async def _on_sign_in_error(request: Request, error: Exception) -> Response:
@@ -97,12 +97,14 @@ async def _on_mistake(request: Request, _error: Exception) -> Response:
     return await _refuse(request, why, headers)
 
 
-async def _refuse(request: Request, why: Refusal, headers: dict[str, str]) -> Response:
+async def _refuse(
+    request: Request, why: Refusal, headers: dict[str, str], decision: Decision | None = None
+) -> Response:
     services: Services = request.app.state.services
     workspace = request.path_params.get("workspace")
     known = workspace if workspace and services.snapshot.has_workspace(workspace) else None
     try:
-        await Journal.of(request, services.recorder).refused(request, why, known)
+        await Journal.of(request, services.recorder).refused(request, why, known, decision)
     except RecordUnavailable:
         why = record_unavailable().refusal
     return _answer(request, why, headers)
