@@ -77,12 +77,13 @@ class Performer:
         move = move_of(admitted.action)
         async with self._turns.turn(*admitted.key, move.model):
             before = await self._holder(admitted, move)
-            begun = self._ledger.intent(admitted, _details(move, terms) | {"version_before": before})
+            told: Details = {**_details(move, terms), "version_before": before}
+            begun = self._ledger.intent(admitted, told)
             await self._ledger.begun(begun)
             promoted, completed = await self._move(admitted, move, terms, before, headers)
             after = {"version_after": promoted.after} if promoted.known else {}
             ending = Ending(promoted.reply.status, completed, received, len(promoted.reply.body))
-            await self._ledger.ended(begun, ending, _details(move, terms) | {"version_before": before} | after)
+            await self._ledger.ended(begun, ending, {**told, **after})
         return promoted
 
     async def remove(
@@ -179,5 +180,6 @@ def _told(pointers: tuple[Pointer, ...]) -> list[dict[str, str]]:
     return [pointer.told() for pointer in pointers]
 
 
-def _details(move: Move, terms: Terms) -> dict[str, str | None]:
-    return {"model": move.model, move.kind: move.name, "if_match": terms.if_match, "reason": terms.reason}
+def _details(move: Move, terms: Terms) -> Details:
+    told = {"model": move.model, move.kind: move.name, "if_match": terms.if_match, "reason": terms.reason}
+    return {**told, "archive_existing_versions": move.archives} if move.kind == "stage" else told

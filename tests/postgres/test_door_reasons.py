@@ -84,6 +84,15 @@ def _recorded(rows: CatalogRows, answer: httpx2.Response, count: int) -> list[di
     )
 
 
+def test_a_stages_record_says_whether_others_were_archived(
+    door: httpx2.Client, backend: Upstream, rows: CatalogRows
+) -> None:
+    stage = ALIAS.replace("registered-models/alias", "model-versions/transition-stage")
+    asked = {"name": "digits", "version": "2", "stage": "Production", "archive_existing_versions": True}
+    intent, _ = _recorded(rows, door.post(stage, json=asked), 2)
+    assert intent["details"]["archive_existing_versions"] is True
+
+
 def test_no_guarded_alias_goes_away_with_its_version(door: httpx2.Client, backend: Upstream, rows: CatalogRows) -> None:
     backend.answer = json_answer(MODEL)
     refused = door.request("DELETE", DELETE_VERSION, json={"name": "digits", "version": "2"})

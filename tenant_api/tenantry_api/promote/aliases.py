@@ -29,6 +29,8 @@ class Move:
     kind: str
     name: str
     version: str | None
+    # Of a stage: whatever else is in it goes to Archived, not only its latest version.
+    archives: bool = False
 
     def request(self) -> tuple[str, str, bytes]:
         """Method, path and body of the call that moves an alias, as the stock client would make it."""
@@ -66,7 +68,8 @@ def move_of(action: Action) -> Move:
     given = action.parameters
     version = given.get("version")
     kind = "alias" if "alias" in given else "stage"
-    return Move(str(given["name"]), kind, str(given[kind]), None if version is None else str(version))
+    archives = given.get("archive_existing_versions") is True
+    return Move(str(given["name"]), kind, str(given[kind]), None if version is None else str(version), archives)
 
 
 def model_lookup(model: str) -> Action:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,16 @@ def promotion(operation: str, **parameters: object) -> Action:
         (
             promotion("TransitionModelVersionStage", name="digits", version="2", stage="production"),
             PRODUCTION,
+        ),
+        (
+            promotion(
+                "TransitionModelVersionStage",
+                name="digits",
+                version="2",
+                stage="production",
+                archive_existing_versions=True,
+            ),
+            replace(PRODUCTION, archives=True),
         ),
     ],
 )
