@@ -23,7 +23,7 @@ _CONNECT_SECONDS = 2.0
 _RETRY_SECONDS = 0.25
 
 _log = structlog.get_logger(__name__)
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Listener:

@@ -32,7 +32,7 @@ __all__ = ["LogInconsistent", "Signer"]
 
 _EVERY_SECONDS = 5.0
 _SLICE = 1_000
-_DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 # Several doors sign the same logs; the lock goes with the transaction.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('audit.checkpoint/' || $1, 0))"

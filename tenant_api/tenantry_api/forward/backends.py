@@ -31,7 +31,7 @@ _ASK_AGAIN_SECONDS = 2.0
 # A connection was refused although the catalog says "running": the news of its end is on its way.
 _REFUSED_SECONDS = 0.25
 
-_LOST = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_LOST = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _log = structlog.get_logger(__name__)
 
 ProjectKey = tuple[str, str]

@@ -33,7 +33,7 @@ __all__ = ["CHALLENGE", "DATABASE_ERRORS", "Identifier"]
 CHALLENGE = 'Bearer realm="tenantry"'
 
 # What a database that is down, starting or gone in the middle of a query looks like through SQLAlchemy and asyncpg.
-DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 # Seconds between writes of `last_used_at`, and between sweeps of what has expired.
 _FLUSH_EVERY = 5.0

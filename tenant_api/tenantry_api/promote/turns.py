@@ -22,7 +22,7 @@ __all__ = ["Turns"]
 
 _WAIT_SECONDS = 10
 _CONNECTIONS = 8
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Turns:

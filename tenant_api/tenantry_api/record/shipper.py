@@ -32,7 +32,8 @@ _SLICE = 100
 _GATHER = 0.05
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 5.0
 _COLUMNS = ["log", "index", "leaf", "event_id", "time", "stage", "actor", "project", "operation"]
-_DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last one: a connection that is lost between two messages of a statement surprises asyncpg itself.
+_DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _TAKE_SPOOL = "SELECT position FROM audit.spool WHERE id = $1 FOR UPDATE"
 _MAKE_SPOOL = "INSERT INTO audit.spool (id, position) VALUES ($1, 0) ON CONFLICT DO NOTHING"
