@@ -11,7 +11,7 @@ $python hack/generate_docs.py "$@"
 table=tenant_api/tenantry_api/classify/mlflow_3_17_2.json
 fresh=$(mktemp)
 trap 'rm -f "$fresh"' EXIT
-$python -m tenantry_backend.routes >"$fresh"
+$python -W ignore -m tenantry_backend.routes >"$fresh"
 if [ "${1:-}" != --check ]; then
   cat "$fresh" >"$table"
 elif ! cmp -s "$fresh" "$table"; then
