@@ -67,6 +67,7 @@ def test_a_token_is_shown_once_and_works_within_its_scope(api: Api) -> None:
 REFUSED: dict[str, tuple[dict[str, object], int, str]] = {
     "no name": ({"name": ""}, 422, "name:"),
     "a name that is too long": ({"name": "n" * 101}, 422, "name:"),
+    "a name that no database holds": ({"name": "a\0b"}, 422, "name:"),
     "an unknown field": ({"scope": "all"}, 422, "scope:"),
     "an unknown permission": ({"permissions": ["everything"]}, 422, "permissions.0:"),
     "no permission at all": ({"permissions": []}, 422, "permissions:"),

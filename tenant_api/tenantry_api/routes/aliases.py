@@ -20,6 +20,7 @@ from tenantry_api.perform import Promoted
 from tenantry_api.pipeline import Door
 from tenantry_api.promote import NO_HOLDER, Move, Terms
 from tenantry_api.routes.dependencies import CallOf
+from tenantry_api.routes.fields import Words
 from tenantry_api.routes.problems import Problem, problem_response
 
 __all__ = ["router"]
@@ -37,13 +38,13 @@ class MoveRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: str = Field(pattern=r"^[1-9][0-9]*$", description="The version that the alias shall name.")
-    reason: str | None = Field(default=None, min_length=1, max_length=1000, description="Why; goes on record.")
+    reason: Words | None = Field(default=None, min_length=1, max_length=1000, description="Why; goes on record.")
 
 
 class RemoveRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    reason: str | None = Field(default=None, min_length=1, max_length=1000, description="Why; goes on record.")
+    reason: Words | None = Field(default=None, min_length=1, max_length=1000, description="Why; goes on record.")
 
 
 class AliasView(BaseModel):

@@ -14,6 +14,7 @@ from tenantry_api.audit import search
 from tenantry_api.record.event import Stage
 from tenantry_api.routes.auditing import export_log, file_name, search_log
 from tenantry_api.routes.dependencies import CallOf
+from tenantry_api.routes.fields import Position, Words
 
 __all__ = ["router"]
 
@@ -27,11 +28,11 @@ class Filter(BaseModel):
 
     since: AwareDatetime | None = Field(default=None, description="Included.")
     until: AwareDatetime | None = Field(default=None, description="Not included.")
-    actor: str | None = None
-    project: str | None = None
-    operation: str | None = None
+    actor: Words | None = None
+    project: Words | None = None
+    operation: Words | None = None
     stage: Stage | None = None
-    before: int | None = Field(default=None, ge=0, description="From the page before this one.")
+    before: Position | None = Field(default=None, description="From the page before this one.")
     limit: int = Field(default=100, ge=1, le=search.PAGE_LIMIT)
 
     @property

@@ -17,6 +17,7 @@ from tenantry_api.identify.refusals import unauthenticated
 from tenantry_api.identify.tokens import Token
 from tenantry_api.routes.dependencies import Call, CallOf, JournalOf, ServicesOf, call, noticed
 from tenantry_api.routes.entering import enter_by_id_token
+from tenantry_api.routes.fields import Words
 from tenantry_api.routes.issuing import create_token, own_tokens, revoke_token
 from tenantry_api.routes.resources import ScopeView, scope_view
 
@@ -33,7 +34,7 @@ class TokenRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(min_length=1, max_length=100, description="For you, to tell your tokens apart.")
+    name: Words = Field(min_length=1, max_length=100, description="For you, to tell your tokens apart.")
     workspace: str | None = Field(default=None, description="Bind the token to this workspace.")
     project: str | None = Field(default=None, description="Bind the token to this project of the workspace.")
     permissions: list[Permission] | None = Field(

@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from tenantry_api.audit import search
 from tenantry_api.errors import Refused
 from tenantry_api.facts import Refusal
 from tenantry_api.routes.auditing import export_log, file_name, search_log
+from tenantry_api.routes.fields import Position, Words
 from tenantry_api.routes.visible import audited_workspaces
 from tenantry_api.web.visit import Submitted, VisitOf
 
@@ -39,10 +40,10 @@ class Filter(BaseModel):
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
-    project: str = ""
-    actor: str = ""
-    operation: str = ""
-    before: int | None = Field(default=None, ge=0)
+    project: Words = ""
+    actor: Words = ""
+    operation: Words = ""
+    before: Position | None = None
 
     @property
     def query(self) -> search.Query:

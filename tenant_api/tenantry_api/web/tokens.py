@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from tenantry_api.errors import Refused
 from tenantry_api.facts import Permission, TokenScope
 from tenantry_api.identify.tokens import Token
+from tenantry_api.routes.fields import Words
 from tenantry_api.routes.issuing import Issued, create_token, own_tokens, revoke_token
 from tenantry_api.routes.resources import project_views, tracking_url
 from tenantry_api.web.visit import Submitted, Visit, VisitOf
@@ -45,8 +46,8 @@ async def show(visit: VisitOf, project: str = "") -> Response:
 @router.post("/tokens")
 async def create(
     visit: Submitted,
-    name: Annotated[str, Form(min_length=1, max_length=100)],
-    days: Annotated[int, Form()],
+    name: Annotated[Words, Form(min_length=1, max_length=100)],
+    days: Annotated[int, Form(ge=1, le=366)],
     where: Annotated[str, Form()] = "",
     permissions: Annotated[list[Permission] | None, Form()] = None,
 ) -> Response:
