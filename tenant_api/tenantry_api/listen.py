@@ -15,6 +15,7 @@ import asyncpg
 import structlog
 
 from tenantry_api.snapshot import STALE_SECONDS, SnapshotHolder, read_revision, read_snapshot
+from tenantry_api.vital import start_vital
 
 __all__ = ["POLL_SECONDS", "Listener"]
 
@@ -37,7 +38,7 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._keep_following(), name="catalog-listener")
+        self._task = start_vital(self._keep_following(), name="catalog-listener")
 
     async def stop(self) -> None:
         if self._task is not None:

@@ -27,6 +27,7 @@ from tenantry_api.audit.hashes import LeafHashes
 from tenantry_api.audit.keys import verifier
 from tenantry_api.audit.note import NoteInvalid
 from tenantry_api.audit.tree import EMPTY, Tree, leaf_hash
+from tenantry_api.vital import start_vital
 
 __all__ = ["LogInconsistent", "Signer"]
 
@@ -67,7 +68,7 @@ class Signer:
 
     async def start(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._task = asyncio.create_task(self._run(), name="checkpoint-signer")
+        self._task = start_vital(self._run(), name="checkpoint-signer")
 
     async def stop(self) -> None:
         self._task.cancel()

@@ -21,6 +21,7 @@ from tenantry_api.audit.tree import Tree, leaf_hash
 from tenantry_api.record.event import Event, parse
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.wal import RecordDamaged
+from tenantry_api.vital import start_vital
 from tenantry_catalog.engine import libpq_url
 
 __all__ = ["Shipper"]
@@ -60,7 +61,7 @@ class Shipper:
         self.damage: str | None = None
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="record-shipper")
+        self._task = start_vital(self._run(), name="record-shipper")
 
     async def stop(self, *, within: float = 5.0) -> None:
         """Ship what is there, for at most `within` seconds; the rest is shipped after the next start."""
