@@ -123,7 +123,7 @@ class Action:
     content_type: str | None = None
     # How many bytes the client will send, when the body is streamed.
     content_length: int | None = None
-    # Headers that are parameters (OTLP names its experiment so), checked; of the client's own, none of them is passed on.
+    # Headers that are parameters (OTLP names its experiment so), checked; the client's own are not passed on.
     headers: tuple[tuple[str, str], ...] = ()
     resources: tuple[Resource, ...] = ()
     # The parsed parameters, for steps that need a value (promotion: name, alias, version).

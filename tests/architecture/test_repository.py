@@ -101,7 +101,9 @@ def test_the_document_names_no_setting_that_is_not_there() -> None:
 
 
 def test_the_environment_is_read_in_settings_alone() -> None:
-    allowed = re.compile(r"/(settings|environment)\.py$|/up/|/cli/|tenantry_catalog/migrate\.py$|tenantry_backend/|/runtime/process/")
+    allowed = re.compile(
+        r"/(settings|environment)\.py$|/up/|/cli/|tenantry_catalog/migrate\.py$|tenantry_backend/|/runtime/process/"
+    )
     readers = [
         str(path.relative_to(ROOT))
         for root in SOURCE_ROOTS

@@ -95,7 +95,8 @@ def test_it_has_one_thread_no_connection_and_no_secret_after_servers_were_starte
     assert len(list((process / "task").iterdir())) == 1
     inherited = (process / "environ").read_bytes().decode().split("\0")
     assert {line.partition("=")[0] for line in inherited if line} <= {
-        "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "MALLOC_ARENA_MAX", "PATH", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "TZ",
+        "HOME", "LANG", "LC_ALL",
+        "LD_LIBRARY_PATH", "MALLOC_ARENA_MAX", "PATH", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "TZ",
     }  # fmt: skip
     opened = {str(link.readlink()).partition(":")[0] for link in (process / "fd").iterdir()}
     assert {name for name in opened if not name.startswith("/")} <= {"anon_inode", "pipe", "socket"}
