@@ -9,15 +9,18 @@ One process, one event loop; more doors are more processes, each with its own re
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from typing import Protocol, TypeVar
 
 import structlog
 import uvicorn
+import uvloop
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.types import Processor
@@ -25,6 +28,7 @@ from structlog.types import Processor
 from tenantry_api.app import Application, Parts
 from tenantry_api.audit.keys import load_signing_key
 from tenantry_api.audit.log import AuditLog
+from tenantry_api.audit.note import KeyUnreadable
 from tenantry_api.authorize import Authorizer
 from tenantry_api.classify import load_table
 from tenantry_api.forward import Backends, Forwarder
@@ -36,8 +40,9 @@ from tenantry_api.pipeline import Door
 from tenantry_api.promote import Turns
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
+from tenantry_api.record.wal import RecordDamaged, RecordUnavailable
 from tenantry_api.services import Services
-from tenantry_api.settings import Settings
+from tenantry_api.settings import Settings, SettingWrong
 from tenantry_api.snapshot import SnapshotHolder
 from tenantry_catalog.engine import async_engine, libpq_url
 from tenantry_crds.meta import SUPPORTED_MLFLOW_VERSIONS
@@ -48,6 +53,8 @@ __all__ = ["application", "main", "running"]
 _GRACE = 10
 # Above what clients and load balancers keep a connection for.
 _KEEP_ALIVE = 75
+
+_log = structlog.get_logger("tenantry_api")
 
 
 def application() -> Application:
@@ -66,14 +73,16 @@ PartT = TypeVar("PartT", bound=_Part)
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Parts]:
-    """Start everything in the order of its use; stop it in the other."""
+    """Start everything in the order of its use; stop it in the other. Raises SettingWrong."""
     url = settings.catalog_url.get_secret_value()
     async with AsyncExitStack() as stack:
         engine = async_engine(url, application="tenantry-door")
         stack.push_async_callback(engine.dispose)
-        recorder = await _started(stack, Recorder(settings.record_directory))
+        with _blaming("TENANTRY_RECORD_DIRECTORY", RecordUnavailable, RecordDamaged):
+            recorder = await _started(stack, Recorder(settings.record_directory))
         shipper = await _started(stack, Shipper(recorder, url))
-        audit = await _started(stack, _audit_log(settings, recorder, shipper))
+        with _blaming("TENANTRY_CHECKPOINT_DIRECTORY", OSError):
+            audit = await _started(stack, _audit_log(settings, recorder, shipper))
         identifier = await _started(stack, _identifier(settings, engine))
         holder = SnapshotHolder()
         await _started(stack, Listener(libpq_url(url), holder, identifier.forget))
@@ -100,10 +109,20 @@ async def _started(stack: AsyncExitStack, part: PartT) -> PartT:
     return part
 
 
+@contextmanager
+def _blaming(setting: str, *errors: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except errors as error:
+        raise SettingWrong(setting, str(error)) from error
+
+
 def _audit_log(settings: Settings, recorder: Recorder, shipper: Shipper) -> AuditLog:
+    with _blaming("TENANTRY_SIGNING_KEY_FILE", KeyUnreadable):
+        key = load_signing_key(settings.signing_key_file)
     return AuditLog(
         catalog_url=settings.catalog_url.get_secret_value(),
-        key=load_signing_key(settings.signing_key_file),
+        key=key,
         origin=settings.origin,
         directory=settings.checkpoints,
         recorder=recorder,
@@ -122,21 +141,61 @@ def _identifier(settings: Settings, engine: AsyncEngine) -> Identifier:
 
 
 def main() -> int:
-    """Exit code 2: the settings are wrong, and which; nothing was started."""
+    """0 after SIGTERM or SIGINT. 2: a setting is wrong, and which; nothing was started."""
     _configure_logs()
     try:
         settings = Settings()
+        uvloop.run(_serve(settings, _bound(settings)))
     except ValidationError as error:
         for problem in error.errors():
-            _log_setting(str(problem["loc"][0]), problem["msg"])
+            _log_setting(f"TENANTRY_{problem['loc'][0]}".upper(), problem["msg"])
         return 2
-    # uvicorn stops cleanly on SIGTERM, then raises it again for whoever had it before.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
-        Application(lambda: running(settings)),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
+    except SettingWrong as error:
+        _log_setting(error.setting, error.problem)
+        return 2
+    return 0
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """Bound but not listening: who connects while the door starts is refused, as if it were not there yet."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        problem = (
+            f"{settings.listen}: {error.strerror}; end what listens there, or name another address of this machine"
+        )
+        raise SettingWrong("TENANTRY_LISTEN", problem) from error
+    return listener
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    """Until SIGTERM or SIGINT, whenever it comes. What is wrong with a setting is raised before anything is served."""
+    parts: asyncio.Future[Parts] = asyncio.get_running_loop().create_future()
+    server = uvicorn.Server(_served(Application(lambda: nullcontext(parts.result()))))
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # Before uvicorn listens for a signal, and after: it raises the same signal again when it is done.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    async with running(settings) as started:
+        parts.set_result(started)
+        listener.listen(server.config.backlog)
+        _log.info("door.listens", url=_url(listener))
+        await server.serve(sockets=[listener])
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _served(application: Application) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
         http="httptools",
         ws="none",
         lifespan="on",
@@ -147,7 +206,6 @@ def main() -> int:
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_GRACE,
     )
-    return 0
 
 
 def _configure_logs() -> None:
@@ -178,7 +236,7 @@ def _configure_logs() -> None:
 
 
 def _log_setting(name: str, message: str) -> None:
-    structlog.get_logger(__name__).error("a setting is wrong", setting=f"TENANTRY_{name.upper()}", problem=message)
+    _log.error("a setting is wrong", setting=name, problem=message)
 
 
 if __name__ == "__main__":

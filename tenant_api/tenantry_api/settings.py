@@ -9,7 +9,18 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings"]
+from tenantry_catalog.engine import check_url
+
+__all__ = ["SettingWrong", "Settings"]
+
+
+class SettingWrong(Exception):  # noqa: N818  # a finding
+    """What only the start finds out about a setting, such as a file that is not there."""
+
+    def __init__(self, setting: str, problem: str) -> None:
+        super().__init__(f"{setting}: {problem}")
+        self.setting = setting
+        self.problem = problem
 
 
 def _origin(value: str) -> str:
@@ -17,6 +28,18 @@ def _origin(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
         raise ValueError("must be scheme://host[:port] without a path, such as https://tracking.example.org")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _issuer(value: str) -> str:
+    """As it stands: an issuer is compared letter by letter (OpenID Connect Discovery 1.0, 4.3)."""
+    if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc:
+        raise ValueError("must be the URL that the sign-in provider calls itself, such as https://login.example.org")
+    return value
+
+
+def _database(value: SecretStr) -> SecretStr:
+    check_url(value.get_secret_value())
+    return value
 
 
 def _address(value: str) -> str:
@@ -30,7 +53,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TENANTRY_", frozen=True, extra="ignore")
 
     # PostgreSQL with the catalog, as the role `api`: postgresql://api:password@host:port/database.
-    catalog_url: SecretStr
+    catalog_url: Annotated[SecretStr, AfterValidator(_database)]
     # What people and clients type. Cookies, redirects and the OIDC callback are made from it.
     public_url: Annotated[str, AfterValidator(_origin)] = "http://127.0.0.1:8080"
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
@@ -42,7 +65,7 @@ class Settings(BaseSettings):
     checkpoint_directory: Path | None = None
     # How checkpoints call this installation; the host of `public_url` when empty.
     log_origin: str = ""
-    oidc_issuer: str
+    oidc_issuer: Annotated[str, AfterValidator(_issuer)]
     oidc_client_id: str = "tenantry"
     oidc_client_secret: SecretStr | None = None
     # How long a request waits for a backend that starts, in seconds.

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-__all__ = ["async_engine", "libpq_url", "sync_engine"]
+__all__ = ["async_engine", "check_url", "libpq_url", "sync_engine"]
+
+
+def check_url(url: str) -> None:
+    """Raises ValueError, which does not repeat the URL: it holds a password."""
+    try:
+        driver = make_url(url).drivername
+    except (ArgumentError, ValueError):
+        driver = ""
+    if driver.partition("+")[0] != "postgresql":
+        raise ValueError("must be postgresql://user:password@host:port/database, with special characters as %XX")
 
 
 def sync_engine(url: str, *, application: str) -> Engine:

@@ -41,7 +41,7 @@ from tests.support.wait import until, until_async
 
 CLIENTS = 24
 MODELS = "/api/2.0/mlflow/registered-models"
-_BOUND = re.compile(r"Uvicorn running on (http://127\.0\.0\.1:\d+)")
+_BOUND = re.compile(r'"url": "(http://127\.0\.0\.1:\d+)"')
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import subprocess
@@ -17,7 +16,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.support.door import CatalogRows, door_settings, running_door
+from tests.support.door import CatalogRows, door_environment, door_settings, running_door
 from tests.support.postgres import CatalogDatabase, PostgresServer
 from tests.support.upstream import Handler, Upstream, json_answer, upstream
 from tests.support.wait import until
@@ -320,19 +319,12 @@ def asking(door: httpx2.Client, target: str, **arguments: Any) -> Iterator[list[
 @contextmanager
 def door_process(rows: CatalogRows, directory: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The door as it runs in earnest: `python -m tenantry_api`, settings from the environment."""
-    settings = door_settings(rows.catalog, directory)
-    environment = os.environ | {
-        "TENANTRY_CATALOG_URL": settings.catalog_url.get_secret_value(),
-        "TENANTRY_LISTEN": settings.listen,
-        "TENANTRY_RECORD_DIRECTORY": str(settings.record_directory),
-        "TENANTRY_SIGNING_KEY_FILE": str(settings.signing_key_file),
-        "TENANTRY_OIDC_ISSUER": settings.oidc_issuer,
-    }
+    environment = door_environment(door_settings(rows.catalog, directory))
     log = directory / "door.log"
     with log.open("wb") as output:
         process = subprocess.Popen([sys.executable, "-m", "tenantry_api"], env=environment, stderr=output)
     try:
-        found = until(lambda: re.search(r"running on (http://[^ \"]+)", log.read_text()), deadline=30, what="the door")
+        found = until(lambda: re.search(r'"url": "(http://[^"]+)"', log.read_text()), deadline=30, what="the door")
         yield found[1], process
     finally:
         process.terminate()

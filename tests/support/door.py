@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from tenantry_api.settings import Settings
 from tests.support.postgres import CatalogDatabase
 from tests.support.wait import until
 
-__all__ = ["CatalogRows", "door_settings", "running_door"]
+__all__ = ["CatalogRows", "door_environment", "door_settings", "running_door"]
 
 ISSUER = "http://127.0.0.1:1"
 
@@ -122,6 +123,18 @@ def door_settings(catalog: CatalogDatabase, directory: Path, **values: object) -
         signing_key_file=key,
         **({"listen": "127.0.0.1:0", "oidc_issuer": ISSUER} | values),  # type: ignore[arg-type]
     )
+
+
+def door_environment(settings: Settings) -> dict[str, str]:
+    """What `python -m tenantry_api` is given to run with these settings."""
+    own = {
+        "CATALOG_URL": settings.catalog_url.get_secret_value(),
+        "LISTEN": settings.listen,
+        "RECORD_DIRECTORY": str(settings.record_directory),
+        "SIGNING_KEY_FILE": str(settings.signing_key_file),
+        "OIDC_ISSUER": settings.oidc_issuer,
+    }
+    return os.environ | {f"TENANTRY_{name}": value for name, value in own.items()}
 
 
 @contextmanager

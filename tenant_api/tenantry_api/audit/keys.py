@@ -22,17 +22,19 @@ from tenantry_api.audit.note import KeyUnreadable, VerifierKey
 
 __all__ = ["load_signing_key", "make_signing_key", "public_pem", "verifier"]
 
+_ADVICE = "put the key back that this installation has, or make its first: openssl genpkey -algorithm ed25519"
+
 
 def load_signing_key(path: Path) -> Ed25519PrivateKey:
     """Raises KeyUnreadable, which says what to do, never what the file holds."""
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise KeyUnreadable(f"TENANTRY_SIGNING_KEY_FILE {path}: {error.strerror}") from error
+        raise KeyUnreadable(f"{path}: {error.strerror}; {_ADVICE}") from error
     except (ValueError, TypeError) as error:
-        raise KeyUnreadable(f"TENANTRY_SIGNING_KEY_FILE {path} is not an unencrypted PEM private key") from error
+        raise KeyUnreadable(f"{path} is not an unencrypted PEM private key; {_ADVICE}") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyUnreadable(f"TENANTRY_SIGNING_KEY_FILE {path} holds a key that is not Ed25519")
+        raise KeyUnreadable(f"{path} holds a key that is not Ed25519; {_ADVICE}")
     return key
 
 

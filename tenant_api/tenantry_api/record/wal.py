@@ -71,7 +71,7 @@ class WriteAheadLog:
         try:
             self.spool = _spool(self._directory)
             # Ascending; the writer appends to it, the reader takes from its front, each under the interpreter's lock.
-            self._bases = sorted(int(path.stem) for path in self._directory.glob("*.wal"))
+            self._bases = sorted(int(path.stem) for path in self._directory.glob("[0-9]*.wal"))
             self.end, self._chain = self._recovered()
             self._begin_segment()
         except OSError as error:
@@ -237,7 +237,9 @@ def _locked(directory: Path) -> int:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise RecordUnavailable(f"the record's directory {directory} cannot be used: {error.strerror}") from error
+        raise RecordUnavailable(
+            f"the record's directory {directory} cannot be used: {error.strerror}; the door must be able to write there"
+        ) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -250,7 +252,10 @@ def _spool(directory: Path) -> UUID:
     """The log's identity, kept beside its bytes: PostgreSQL knows by it how far the log was shipped."""
     path = directory / "spool"
     if path.exists():
-        return UUID(path.read_text(encoding="ascii").strip())
+        try:
+            return UUID(path.read_text(encoding="ascii").strip())
+        except ValueError as error:
+            raise RecordDamaged(f"{path} is damaged: it is not a UUID; {_ADVICE}") from error
     spool = uuid.uuid4()
     unfinished = directory / "spool.next"
     with unfinished.open("w", encoding="ascii") as file:

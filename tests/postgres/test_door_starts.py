@@ -1,0 +1,111 @@
+"""How the door's process begins and ends: a wrong setting is one line, a signal at any time a clean stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.door import door_environment, door_settings
+from tests.support.postgres import CatalogDatabase
+from tests.support.wait import until
+
+Environment = dict[str, str]
+
+
+@pytest.fixture
+def environment(catalog: CatalogDatabase, tmp_path: Path) -> Environment:
+    return door_environment(door_settings(catalog, tmp_path))
+
+
+@contextmanager
+def door(environment: Environment, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", "tenantry_api"], env=environment, stderr=output)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_a_clean_stop(number: signal.Signals, environment: Environment, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with door(environment, log) as process:
+        until(lambda: "door.listens" in log.read_text(), deadline=30, what="the door")
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 0, log.read_text()
+
+
+def test_a_signal_during_the_start_is_a_clean_stop(environment: Environment, tmp_path: Path) -> None:
+    """The door waits for its key, which comes through a pipe, when it is told to stop."""
+    pipe, log = tmp_path / "pipe", tmp_path / "log"
+    os.mkfifo(pipe)
+    key = Path(environment["TENANTRY_SIGNING_KEY_FILE"]).read_bytes()
+    with door(environment | {"TENANTRY_SIGNING_KEY_FILE": str(pipe)}, log) as process:
+        with pipe.open("wb") as writer:
+            process.send_signal(signal.SIGTERM)
+            writer.write(key)
+        assert process.wait(timeout=30) == 0, log.read_text()
+
+
+def told(environment: Environment, tmp_path: Path) -> list[dict[str, str]]:
+    """What a door says that refuses to start."""
+    log = tmp_path / "log"
+    with door(environment, log) as process:
+        assert process.wait(timeout=30) == 2, log.read_text()
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def damaged(home: Path) -> str:
+    (home / "record").mkdir()
+    (home / "record" / f"{0:020d}.wal").write_bytes(b"\0" * 100)
+    return str(home / "record")
+
+
+# The setting, what is wrong with it, and what the one line says.
+WRONG: dict[str, tuple[str, Callable[[Path], str], str]] = {
+    "no key": ("SIGNING_KEY_FILE", lambda home: str(home / "none"), "No such file or directory; put the key back"),
+    "a bad key": ("SIGNING_KEY_FILE", lambda home: written(home / "bad", "?"), "not an unencrypted PEM private key"),
+    "a file for a folder": ("RECORD_DIRECTORY", lambda home: written(home / "file", ""), "must be able to write there"),
+    "a damaged record": ("RECORD_DIRECTORY", damaged, "keep the directory as it is"),
+    "no place for checkpoints": ("CHECKPOINT_DIRECTORY", lambda home: written(home / "file", ""), "File exists"),
+    "a foreign address": ("LISTEN", lambda _: "192.0.2.1:80", "name another address of this machine"),
+    "no address": ("LISTEN", lambda _: "80", "must be host:port"),
+    "no issuer": ("OIDC_ISSUER", lambda _: "login", "must be the URL that the sign-in provider calls itself"),
+    "no database": ("CATALOG_URL", lambda _: "s3cret@host", "must be postgresql://user:password@host:port/database"),
+    "a bad port": ("CATALOG_URL", lambda _: "postgresql://a:s3cret@h:x/d", "must be postgresql://user:password@host"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_setting_is_one_line(name: str, environment: Environment, tmp_path: Path) -> None:
+    setting, value, words = WRONG[name]
+    (line,) = told(environment | {f"TENANTRY_{setting}": value(tmp_path)}, tmp_path)
+    assert line["setting"] == f"TENANTRY_{setting}"
+    assert words in line["problem"]
+    assert "s3cret" not in str(line)
+
+
+def test_a_port_that_is_taken_is_one_line(environment: Environment, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        (line,) = told(environment | {"TENANTRY_LISTEN": address}, tmp_path)
+    assert (line["setting"], line["problem"].partition(";")[0]) == (
+        "TENANTRY_LISTEN",
+        f"{address}: Address already in use",
+    )
