@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tenantry_api.up.processes import Command, Process
+from tenantry_api.up.processes import Command, Process, ProcessFailed
 
 __all__ = ["Supervisor"]
 
@@ -68,15 +68,22 @@ class Supervisor:
             self._children.pop().process.stop()
 
     def _bury(self, child: _Child) -> None:
-        now = time.monotonic()
-        if now - child.since > _HEALTHY_AFTER:
+        if time.monotonic() - child.since > _HEALTHY_AFTER:
             child.pause = self._first_pause
-        child.again_at = now + child.pause
-        self._report(f"{child.process.obituary()}\nStarting it again in {child.pause:.0f} s.")
+        self._schedule(child, child.process.obituary())
+
+    def _schedule(self, child: _Child, why: str) -> None:
+        child.again_at = time.monotonic() + child.pause
+        self._report(f"{why}\nStarting it again in {child.pause:.0f} s.")
         child.pause = min(2 * child.pause, _LONGEST_PAUSE)
 
     def _start_again(self, child: _Child, at: float) -> None:
         if time.monotonic() < at:
             return
-        child.process = child.start()
+        try:
+            child.process = child.start()
+        except ProcessFailed as error:
+            # One that does not come up, as PostgreSQL while its last backends still end, is tried again like any other.
+            self._schedule(child, str(error))
+            return
         child.since, child.again_at = time.monotonic(), None

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from tenantry_api.up import supervisor as module
-from tenantry_api.up.processes import Command, ProcessFailed
+from tenantry_api.up.processes import Command, Process, ProcessFailed
 from tenantry_api.up.supervisor import Supervisor
 from tests.support.wait import until
 
@@ -41,6 +41,27 @@ def test_starts_a_child_again_that_was_killed_and_says_so(
 
     until(again, what="another process")
     assert "door ended with code -15" in said[0]
+
+
+def test_goes_on_trying_when_a_child_does_not_come_up_again(
+    supervisor: Supervisor, said: list[str], tmp_path: Path
+) -> None:
+    command, obstacles = _command(tmp_path, "postgres"), ["its port is still taken"]
+
+    def start() -> Process:
+        if supervisor.processes() and obstacles:
+            raise ProcessFailed(obstacles.pop())
+        return Process(command)
+
+    first = supervisor.adopt(start)
+    first.stop()
+
+    def again() -> bool:
+        supervisor.tend()
+        return supervisor.processes()["postgres"] != first.pid
+
+    until(again, what="another process")
+    assert "its port is still taken" in said[1]
 
 
 def test_leaves_a_child_alone_that_runs(supervisor: Supervisor, said: list[str], tmp_path: Path) -> None:
