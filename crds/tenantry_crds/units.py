@@ -24,6 +24,8 @@ _DURATION: Final = "([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?"
 _DURATION_MESSAGE: Final = "must be a duration above zero, like 90s, 30m, 1h30m or 7d"
 _SECONDS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _QUANTITY: Final = "([0-9]{1,12})(\\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?"
+# Twelve digits, for a whole number too.
+_MOST: Final = 10**12
 _QUANTITY_MESSAGE: Final = "must be a quantity, like 8, 500m, 32Gi or 200G"
 _FACTORS: Final = {
     "m": Decimal("0.001"),
@@ -93,6 +95,6 @@ class Quantity:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         # People write `cpu: 8` and mean it: Kubernetes has a type for exactly this.
-        written = f"type(self) == int ? self >= 0 : self.matches(r'^{_QUANTITY}$')"
+        written = f"type(self) == int ? self >= 0 && self < {_MOST} : self.matches(r'^{_QUANTITY}$')"
         rule = {"rule": written, "message": _QUANTITY_MESSAGE}
         return {"x-kubernetes-int-or-string": True, "maxLength": 20, RULES_KEY: [rule]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, model_validator
@@ -14,14 +15,17 @@ from tenantry_crds.rules import RULES_KEY, Rule
 __all__ = ["Instant", "Value"]
 
 
-def _no_number(value: object) -> object:
-    if isinstance(value, (int, float)):
-        raise ValueError("must be an RFC 3339 time with a zone, like 2027-01-31T00:00:00Z")  # noqa: TRY004, pydantic
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _rfc_3339(value: object) -> object:
+    if isinstance(value, (int, float)) or (isinstance(value, str) and not _TIME.fullmatch(value)):
+        raise ValueError("must be an RFC 3339 time with a zone, like 2027-01-31T00:00:00Z")
     return value
 
 
-# A number would pass for seconds since 1970; the API server takes the text alone.
-Instant = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+# pydantic takes more, which the API server refuses: a number, even in quotes, would pass for seconds since 1970.
+Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
 
 
 class Value(BaseModel):

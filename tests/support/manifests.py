@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
+
+import yaml
 
 from tenantry_crds.schema import definitions
 
-__all__ = ["INVALID", "PROJECT", "WORKSPACE", "cel_messages", "grant", "project", "workspace"]
+__all__ = ["INVALID", "PROJECT", "VALID", "WORKSPACE", "cel_messages", "grant", "project", "workspace"]
 
 _NAME = "must be lower-case letters, digits and hyphens, start with a letter and end with a letter or digit"
 _LONG = "must be at most 40 characters, so that names made from it fit into 63: choose a shorter one"
@@ -129,6 +131,8 @@ INVALID: dict[str, tuple[object, str, str]] = {
     "an expiry in words": (grant(expires="tomorrow"), "spec.access[0].expires", _TIME),
     "an expiry without a zone": (grant(expires="2027-01-31T00:00:00"), "spec.access[0].expires", _TIME),
     "an expiry that YAML read as a day": (grant(expires=date(2027, 1, 31)), "spec.access[0].expires", _TIME),
+    "an expiry without seconds": (grant(expires="2027-01-31T00:00Z"), "spec.access[0].expires", _TIME),
+    "an expiry that is a number in quotes": (grant(expires="1800000000"), "spec.access[0].expires", _TIME),
     "an expiry that is a number": (grant(expires=1_800_000_000), "spec.access[0].expires", _TIME),
     "an unknown effect": (grant(effect="forbid"), "spec.access[0].effect", "must be one of 'allow' or 'deny'"),
     "an unsupported MLflow": (project(tracking={"version": "2.22.0"}), "spec.tracking.version", _VERSION),
@@ -152,6 +156,7 @@ INVALID: dict[str, tuple[object, str, str]] = {
     ),
     "an amount in words": (workspace(quota={"memory": "32GB"}), "spec.quota.memory", _QUANTITY),
     "a negative amount": (workspace(quota={"cpu": -1}), "spec.quota.cpu", _QUANTITY),
+    "an amount of thirteen digits": (workspace(quota={"storage": 10**12}), "spec.quota.storage", _QUANTITY),
     "an amount that is a truth": (workspace(quota={"cpu": True}), "spec.quota.cpu", _QUANTITY),
     "a count in quotes": (workspace(quota={"projects": "20"}), "spec.quota.projects", "must be a whole number"),
     "a count with a fraction": (project(quota={"runs": 1.5}), "spec.quota.runs", "must be a whole number"),
@@ -218,6 +223,28 @@ spec:
   deletionPolicy: Delete
 status: {phase: Ready, url: "http://127.0.0.1/w/vision/p/segmentation", later: 1}
 """
+
+# What is right, if only just.
+VALID: dict[str, dict[str, Any]] = {
+    "a workspace in full": yaml.safe_load(WORKSPACE),
+    "a project in full": {key: value for key, value in yaml.safe_load(PROJECT).items() if key != "status"},
+    "a workspace and no more": workspace(),
+    "a workspace without a spec": {key: value for key, value in workspace().items() if key != "spec"},
+    "a project and no more": project(),
+    "a name of 40 characters": project(name="a" * 40),
+    "a title of 100 characters that are two bytes each": project(displayName="ö" * 100),
+    "an owner that is a person": project(owner="user:alice@example.org"),
+    "a grant to a machine": grant(serviceAccounts=[{"namespace": "train", "name": "runner"}]),
+    "a grant that ends": grant(expires="2027-01-31T00:00:00Z"),
+    "an expiry with an offset and a fraction": grant(expires="2027-01-31T00:00:00.123+01:00"),
+    "an expiry that YAML read as a time": grant(expires=datetime(2027, 1, 31, tzinfo=UTC)),
+    "a denial": grant(effect="deny"),
+    "a duration of all parts": project(hibernation={"after": "1d2h3m4s"}),
+    "an amount that is a number": workspace(quota={"cpu": 8}),
+    "an amount with a fraction": workspace(quota={"cpu": "1.5", "memory": "0.5Gi", "storage": "0"}),
+    "the most approvals": project(promotion={"approvals": 10, "gates": ["requiredTags"]}),
+    "the least rate": project(quota={"requestsPerSecond": 1, "runs": 0}),
+}
 
 
 def cel_messages() -> set[str]:

@@ -12,7 +12,7 @@ from tenantry_crds.manifest import InvalidManifest, parse
 from tenantry_crds.meta import Annotation, DeletionPolicy, Effect, PolicyMode, Quantity, Role
 from tenantry_crds.project import Gate, Isolation, Project, Size
 from tenantry_crds.workspace import Workspace
-from tests.support.manifests import INVALID, PROJECT, WORKSPACE, cel_messages, project, workspace
+from tests.support.manifests import INVALID, PROJECT, VALID, WORKSPACE, cel_messages, project
 
 _SAMPLES = Path(__file__).parents[3] / "hack" / "samples"
 
@@ -90,9 +90,9 @@ def test_a_project_needs_no_more_than_a_name_a_namespace_and_an_owner() -> None:
     assert parsed.spec.deletion_policy is DeletionPolicy.RETAIN
 
 
-@pytest.mark.parametrize("document", [workspace(quota={"cpu": 8}), project(promotion={"gates": ["requiredTags"]})])
-def test_what_is_written_again_is_read_as_the_same(document: object) -> None:
-    parsed = parse(document)
+@pytest.mark.parametrize("case", VALID)
+def test_what_is_written_again_is_read_as_the_same(case: str) -> None:
+    parsed = parse(VALID[case])
     assert parse(parsed.model_dump(mode="json", by_alias=True)) == parsed
 
 
