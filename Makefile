@@ -1,7 +1,7 @@
 # Tenantry's few commands. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench fmt clean lock
+.PHONY: help demo up test test-apiserver apiserver check bench fmt clean lock
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ MANIFESTS ?= hack/samples
 UP ?=
 
 help:
-	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## start everything, run the story end to end, stop everything
 	@$(BIN)/python hack/demo/story.py
@@ -24,6 +24,12 @@ up: $(INSTALLED) ## start everything in the foreground; Ctrl-C stops it, the dat
 test: $(INSTALLED) ## run all tests
 	@hack/test-needs.sh
 	@$(BIN)/pytest -q $(TESTS)
+
+test-apiserver: $(INSTALLED) apiserver ## run the tests against a real Kubernetes API server
+	@REQUIRE=apiserver $(BIN)/pytest -q tests/apiserver
+
+apiserver: ## build that API server, once; needs Go and some minutes
+	@hack/cluster/build.sh
 
 check: $(INSTALLED) ## lint, format, types, import contracts, generated files
 	@$(BIN)/ruff check --quiet
