@@ -19,14 +19,14 @@ _log = structlog.get_logger(__name__)
 
 
 def start_vital(loop: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
-    """Run `loop` for as long as the door lives; to cancel it is the one way to end it quietly."""
+    """Run `loop` for as long as the door lives; only a mistake in it ends the door."""
     task = asyncio.create_task(loop, name=name)
     task.add_done_callback(_end_with)
     return task
 
 
 def _end_with(task: asyncio.Task[None]) -> None:
-    if task.cancelled():
+    if task.cancelled() or task.exception() is None:
         return
     _log.critical("a vital part has ended, so the door stops", part=task.get_name(), exc_info=task.exception())
     os.kill(os.getpid(), signal.SIGTERM)

@@ -95,6 +95,20 @@ async def test_two_doors_share_a_log_without_a_gap(catalog: CatalogDatabase, tmp
         assert [leaf for leaf in stored if leaf in set(own)] == own
 
 
+async def test_doors_that_recorded_nothing_leave_a_log_that_can_be_shipped(
+    catalog: CatalogDatabase, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        async with _shipping(tmp_path, catalog.api_url) as (_recorder, shipper):
+            await shipper.drained(within=30)
+    event = an_intent()
+    async with _shipping(tmp_path, catalog.api_url) as (recorder, shipper):
+        await recorder.write(event)
+        await shipper.drained(within=30)
+        assert shipper.damage is None
+    assert _stored(catalog, "vision") == [event.leaf]
+
+
 async def test_a_text_with_nul_does_not_stop_the_shipping(catalog: CatalogDatabase, tmp_path: Path) -> None:
 
     event = an_intent()

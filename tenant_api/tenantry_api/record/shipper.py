@@ -127,6 +127,8 @@ class Shipper:
         payloads, behind = wal.read(position, _BATCH)
         if payloads:
             await self._append(connection, await _parsed(payloads))
+        if behind > position:
+            # Also past the header of a segment without records: what lies before is deleted, and may not be asked for.
             await connection.execute(_MOVE_SPOOL, wal.spool, behind)
         return behind, len(payloads)
 

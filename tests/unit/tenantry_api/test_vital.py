@@ -32,12 +32,17 @@ async def _goes_on() -> None:
     await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("loop", [_fails, _returns])
-async def test_its_end_ends_the_process(told: list[int], loop: object) -> None:
-    task = start_vital(loop(), name="part")  # type: ignore[operator]
+async def test_a_mistake_in_it_ends_the_process(told: list[int]) -> None:
+    task = start_vital(_fails(), name="part")
     await asyncio.wait([task])
     await asyncio.sleep(0)
     assert told == [signal.SIGTERM]
+
+
+async def test_a_part_that_gave_up_and_said_why_does_not(told: list[int]) -> None:
+    await asyncio.wait([start_vital(_returns(), name="part")])
+    await asyncio.sleep(0)
+    assert told == []
 
 
 async def test_to_cancel_it_does_not(told: list[int]) -> None:
