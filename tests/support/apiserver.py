@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import ssl
 import tempfile
 import urllib.request
@@ -103,8 +104,9 @@ def _own_server(binaries: Path) -> Iterator[Path]:
 
 def _start(stack: ExitStack, home: Path, program: Path, flags: dict[str, object]) -> Process:
     argv = (str(program), *(f"--{flag}={value}" for flag, value in flags.items()))
-    # With an empty environment: etcd takes settings from there too.
-    process = Process(Command(program.name, argv, {"HOME": str(home)}, home / f"{program.name}.log"))
+    # With an empty environment: etcd takes settings from there too. Nothing of theirs is worth a gentle end.
+    command = Command(program.name, argv, {"HOME": str(home)}, home / f"{program.name}.log", signal.SIGKILL)
+    process = Process(command)
     stack.callback(process.stop)
     return process
 
