@@ -11,14 +11,41 @@ import sys
 from threading import Event
 
 import structlog
+from pydantic import ValidationError
 
 from tenantry_operator.operate import Operator
 from tenantry_operator.settings import Settings
 
 __all__ = ["main"]
 
+_log = structlog.get_logger(__name__)
 
-def main() -> None:
+
+def main() -> int:
+    """0 after SIGTERM or SIGINT. 2: a setting is wrong, and which; nothing was started."""
+    _configure_logs()
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        operator = Operator(Settings())
+    except ValidationError as error:
+        for problem in error.errors():
+            _log_setting(f"TENANTRY_{problem['loc'][0]}".upper(), problem["msg"])
+        return 2
+    except OSError as error:
+        advice = "the operator must be able to write there"
+        _log_setting("TENANTRY_STATE_DIRECTORY", f"{error.filename}: {error.strerror}; {advice}")
+        return 2
+    operator.run(stop)
+    return 0
+
+
+def _log_setting(name: str, message: str) -> None:
+    _log.error("a setting is wrong", setting=name, problem=message)
+
+
+def _configure_logs() -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -28,11 +55,7 @@ def main() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    Operator(Settings()).run(stop)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
