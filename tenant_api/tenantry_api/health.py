@@ -13,6 +13,13 @@ from tenantry_api.services import Services
 
 __all__ = ["router"]
 
+_REASONS = {
+    "catalog": "The catalog's PostgreSQL cannot be followed: is it up?",
+    "record": "The record's device accepts nothing: `record.unavailable` in the door's log says why.",
+    "shipping": "Records are kept, but not copied to PostgreSQL: `record.damaged` in the door's log says why.",
+    "signing": "A log is not what was signed before: `checkpoint.refused` in the door's log says which, and why.",
+}
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -37,12 +44,23 @@ async def healthz() -> Response:
 
 @router.get("/readyz")
 async def readyz(services: _Services) -> Response:
-    """Restarting does not help when this fails: the database or the disk is away."""
-    checks = {"catalog": services.snapshot.fresh, "record": services.recorder.healthy}
-    return JSONResponse({"ready": all(checks.values()), **checks}, 200 if all(checks.values()) else 503)
+    """Restarting does not help when this fails. `reasons` names no workspace: whoever asks did not sign in."""
+    checks = _checks(services)
+    ready = all(checks.values())
+    reasons = {name: _REASONS[name] for name, good in checks.items() if not good}
+    return JSONResponse({"ready": ready, **checks, "reasons": reasons}, 200 if ready else 503)
 
 
 @router.get("/metrics")
 async def metrics(services: _Services, figures: Annotated[Metrics, Depends(_metrics)]) -> Response:
-    page = figures.page(fresh=services.snapshot.fresh, healthy=services.recorder.healthy)
+    page = figures.page(_checks(services), unsigned=len(services.audit.refused))
     return Response(page, media_type=CONTENT_TYPE_LATEST)
+
+
+def _checks(services: Services) -> dict[str, bool]:
+    return {
+        "catalog": services.snapshot.fresh,
+        "record": services.recorder.healthy,
+        "shipping": services.audit.shipping,
+        "signing": not services.audit.refused,
+    }

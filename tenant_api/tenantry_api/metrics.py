@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 __all__ = ["Metrics"]
 
 # Seconds. The door adds less than the first two; backends that wake need the last ones.
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
+
+# By the name of the check in /readyz.
+_CHECKS = {
+    "catalog": ("tenantry_catalog_fresh", "1 while the catalog can be followed."),
+    "record": ("tenantry_record_healthy", "1 while records become durable."),
+    "shipping": (
+        "tenantry_record_shipping",
+        "0 when only a person can get records copied to PostgreSQL again.",
+    ),
+}
 
 
 class Metrics:
@@ -32,8 +44,10 @@ class Metrics:
             "tenantry_bytes", "Bytes of bodies, by direction.", ["direction"], registry=self._registry
         )
         self._open = Gauge("tenantry_open_requests", "Requests below /w/ under way.", registry=self._registry)
-        self._fresh = Gauge("tenantry_catalog_fresh", "1 while the catalog can be followed.", registry=self._registry)
-        self._healthy = Gauge("tenantry_record_healthy", "1 while records become durable.", registry=self._registry)
+        self._checks = {name: Gauge(*gauge, registry=self._registry) for name, gauge in _CHECKS.items()}
+        self._unsigned = Gauge(
+            "tenantry_logs_unsigned", "Logs that are not what was signed before.", registry=self._registry
+        )
 
     def began(self) -> None:
         self._open.inc()
@@ -45,8 +59,9 @@ class Metrics:
         self._bytes.labels("in").inc(received)
         self._bytes.labels("out").inc(sent)
 
-    def page(self, *, fresh: bool, healthy: bool) -> bytes:
+    def page(self, checks: Mapping[str, bool], *, unsigned: int) -> bytes:
         """The page in Prometheus' text format 0.0.4."""
-        self._fresh.set(fresh)
-        self._healthy.set(healthy)
+        for name, gauge in self._checks.items():
+            gauge.set(checks[name])
+        self._unsigned.set(unsigned)
         return generate_latest(self._registry)

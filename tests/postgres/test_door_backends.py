@@ -225,7 +225,8 @@ def test_a_door_starts_without_the_database_and_opens_when_it_comes(
     postgres_server.stop()
     with door_process(rows, tmp_path) as (url, _):
         assert httpx2.get(f"{url}/healthz").status_code == 200
-        assert httpx2.get(f"{url}/readyz").json() == {"ready": False, "catalog": False, "record": True}
+        told = httpx2.get(f"{url}/readyz").json()
+        assert (told["ready"], list(told["reasons"])) == (False, ["catalog"])
         postgres_server.start()
         until(lambda: httpx2.get(f"{url}/readyz").status_code == 200, deadline=10, what="readiness")
         got = httpx2.get(f"{url}/w/vision/p/segmentation{RUN}", headers={"Authorization": f"Bearer {token}"})
@@ -244,6 +245,8 @@ def test_without_a_record_nothing_is_forwarded(rows: CatalogRows, backend: Upstr
         answer = httpx2.post(f"{base}{CREATE}", json={"experiment_id": "1"}, headers=token)
         assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
         assert [sent.method for sent in backend.received[forwarded:]].count("POST") == 0
+        told = httpx2.get(f"{url}/readyz")
+        assert (told.status_code, list(told.json()["reasons"])) == (503, ["record"])
 
 
 # ---------------------------------------------------------------- memory

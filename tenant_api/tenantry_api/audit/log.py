@@ -65,6 +65,11 @@ class AuditLog:
         return await self._exporter.export(request)
 
     @property
+    def shipping(self) -> bool:
+        """Whether records are still copied to PostgreSQL, at once or when it is back."""
+        return self._shipper.alive
+
+    @property
     def refused(self) -> dict[str, str]:
         """The logs that are not signed any more, and why: a person has to look."""
         return self._signer.refused

@@ -112,6 +112,8 @@ class Signer:
             if self.refused.get(log) != str(error):
                 _log.error("checkpoint.refused", log=log, reason=str(error))  # noqa: TRY400  # the message is the finding
             self.refused[log] = str(error)
+        else:
+            self.refused.pop(log, None)
 
     async def _known(self, connection: Any, log: str) -> list[Checkpoint]:
         """What was signed last, as the catalog and as the published file have it; smaller first."""

@@ -80,6 +80,11 @@ class Shipper:
                 await self._moved.wait()
 
     @property
+    def alive(self) -> bool:
+        """False once it has ended, over damage or a mistake of ours: records are kept, but no longer shipped."""
+        return not self._task.done()
+
+    @property
     def backlog(self) -> int:
         """How many bytes of the log are not in PostgreSQL yet, as far as is known."""
         return self._recorder.wal.end - max(self._shipped, self._recorder.wal.start)
