@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from tenantry_api.up.machine import Issuer, Machine, Options, PortTaken
+from tenantry_api.up.machine import Issuer, Machine, Options, PortTaken, _answers
 from tenantry_api.up.state import State, StateInUse
 
 
@@ -69,3 +70,18 @@ def test_a_program_that_fails_stops_everything_again(folder: Path) -> None:
     assert machine.processes() == {}
     assert machine.postgres.process is not None
     assert machine.postgres.process.exit_code == 0
+
+
+def test_an_answer_that_is_no_http_is_none() -> None:
+    """As from a socket that is connected to itself: it gets its own question back."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        echo = Thread(target=_echo_once, args=(server,))
+        echo.start()
+        assert not _answers(server.getsockname()[1], "/readyz")
+        echo.join()
+
+
+def _echo_once(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(connection.recv(65_536))

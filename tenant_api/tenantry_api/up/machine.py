@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenantry_api.up.catalog import ensure_catalog
+from tenantry_api.up.ports import free_ports
 from tenantry_api.up.postgres import Postgres
 from tenantry_api.up.processes import Command, Process, ProcessFailed
 from tenantry_api.up.projects import Projects
@@ -210,21 +211,17 @@ class Machine:
 
 def _ports(port: int) -> tuple[int, int]:
     """The issuer's address is part of a person's identity, so it has to last as the door's does."""
-    return (port, port + 1) if port else (_any_port(), _any_port())
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    port = port or free_ports(2)
+    return port, port + 1
 
 
 def _answers(port: int, path: str) -> bool:
+    """Not what cannot be read either: before anybody listens, a socket may by chance be connected to itself."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
