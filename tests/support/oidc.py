@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Self
 
 import httpx2
+
+from tenantry_api.up.ports import free_ports
 
 __all__ = ["USERS", "Person", "Provider", "free_port", "provider_process", "running_provider"]
 
@@ -40,8 +41,7 @@ class Provider:
 
 def free_port() -> int:
     """A port that was free a moment ago: an address has to be known before its server starts."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return free_ports()
 
 
 def provider_process(directory: Path, **settings: str) -> subprocess.Popen[str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
+from tenantry_api.up.ports import free_ports
 from tests.support.wait import until
 
 __all__ = ["SAMPLES", "Up", "free_pair", "state_folder"]
@@ -68,10 +68,4 @@ def state_folder() -> Iterator[Path]:
 
 def free_pair() -> int:
     """A port that is free now, as is its neighbour: for runs that have to have the same one."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            with suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
+    return free_ports(2)

@@ -14,7 +14,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from tenantry_api.up.ports import free_ports, is_free
 from tenantry_api.up.processes import Account, Command, Process, ProcessFailed, identity
 
 __all__ = ["ADMINISTRATOR", "Postgres", "PostgresMissing", "installed", "packaged"]
@@ -211,14 +211,8 @@ class Postgres:
     def _free_port(self) -> int:
         """The port of last time if it is free, so that addresses last; else a new one, remembered."""
         file = self._home / "port.json"
-        last = json.loads(file.read_text()) if file.exists() else 0
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", last))
-            except OSError:
-                probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        last = json.loads(file.read_text()) if file.exists() else None
+        port: int = last if last is not None and is_free(last) else free_ports()
         file.write_text(json.dumps(port))
         return port
 
