@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +46,16 @@ async def identifier(provider: Provider, catalog: CatalogDatabase) -> AsyncItera
 
 @pytest.fixture
 def door(catalog: CatalogDatabase, tmp_path: Path) -> Iterator[SignInDoor]:
-    """A whole door; alice's group contributes in vision, audrey's audits it."""
     url = f"http://127.0.0.1:{free_port()}"
+    with running_provider(tmp_path, public_url=url) as provider, door_with(provider, catalog, tmp_path) as door:
+        yield door
+
+
+@contextmanager
+def door_with(
+    provider: Provider, catalog: CatalogDatabase, directory: Path, **settings: object
+) -> Iterator[SignInDoor]:
+    """A whole door; alice's group contributes in vision, audrey's audits it."""
     rows = CatalogRows(catalog)
     rows.project("vision", "segmentation")
     rows.project("language", "translation")
@@ -55,9 +64,7 @@ def door(catalog: CatalogDatabase, tmp_path: Path) -> Iterator[SignInDoor]:
         "('vision', 'contributor', 'allow', 'group', 'vision-ml'), "
         "('vision', 'auditor', 'allow', 'group', 'compliance')"
     )
-    with running_provider(tmp_path, public_url=url) as provider:
-        settings = door_settings(
-            catalog, tmp_path, public_url=url, listen=url.removeprefix("http://"), oidc_issuer=provider.issuer
-        )
-        with running_door(settings):
-            yield SignInDoor(url, provider, rows)
+    url = provider.client_url
+    own = {"public_url": url, "listen": url.removeprefix("http://"), "oidc_issuer": provider.issuer}
+    with running_door(door_settings(catalog, directory, **own, **settings)):
+        yield SignInDoor(url, provider, rows)
