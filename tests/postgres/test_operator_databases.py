@@ -123,7 +123,7 @@ def test_what_somebody_changed_is_put_right(
         databases.ensure(plan(workspace))
         row = connection.execute("SELECT datconnlimit FROM pg_database WHERE datname = %s", (name,)).fetchone()
         public = connection.execute("SELECT has_database_privilege('public', %s, 'CONNECT')", (name,)).fetchone()
-    assert row == (20,)
+    assert row == (plan(workspace).connection_limit,)
     assert public == (False,)
     assert probe.logs_in(address).ok
 
