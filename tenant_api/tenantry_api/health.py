@@ -20,6 +20,9 @@ _REASONS = {
     "signing": "A log is not what was signed before: `checkpoint.refused` in the door's log says which, and why.",
 }
 
+# Without these no request can be let through.
+_NEEDED = ("catalog", "record")
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -44,9 +47,13 @@ async def healthz() -> Response:
 
 @router.get("/readyz")
 async def readyz(services: _Services) -> Response:
-    """Restarting does not help when this fails. `reasons` names no workspace: whoever asks did not sign in."""
+    """Restarting does not help when this fails. `reasons` names no workspace: whoever asks did not sign in.
+
+    Trouble with what was recorded before is told and alerts somebody, but does not close the door: one damaged log
+    would shut everybody out, and requests are still on record before they are answered.
+    """
     checks = _checks(services)
-    ready = all(checks.values())
+    ready = all(checks[name] for name in _NEEDED)
     reasons = {name: _REASONS[name] for name, good in checks.items() if not good}
     return JSONResponse({"ready": ready, **checks, "reasons": reasons}, 200 if ready else 503)
 
