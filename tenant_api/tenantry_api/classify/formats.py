@@ -65,7 +65,11 @@ def _absent(name: str, _value: str) -> None:
 
 def _gateway_list(name: str, value: str) -> None:
     if value != _GATEWAY_LIST:
-        raise forbidden("gateway", f"{name}: the AI gateway is not part of this service.")
+        _no_gateway(name, value)
+
+
+def _no_gateway(name: str, _value: str) -> None:
+    raise forbidden("gateway", f"{name}: the AI gateway is not part of this service.")
 
 
 def _trace_tag(name: str, value: str) -> None:
@@ -79,6 +83,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "experiment_id": _experiment_id,
     "gateway_list": _gateway_list,
     "model_source": _model_source,
+    "no_gateway": _no_gateway,
     "run_id": _run_id,
     "trace_tag": _trace_tag,
 }

@@ -75,7 +75,7 @@ REFUSED = [
     ("GET", f"{V3}/gateway/endpoints/list", None, 403, "gateway"),
     ("POST", "/gateway/proxy/x/y", {}, 403, "gateway"),
     ("GET", "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=x", None, 403, "gateway"),
-    ("GET", f"{GATEWAY}&json_data=%7B%7D", None, 400, "unknown_parameter"),
+    ("GET", f"{GATEWAY}&json_data=%7B%7D", None, 403, "gateway"),
     ("POST", "/ajax-api/3.0/jobs/", {}, 403, "jobs"),
     ("POST", "/ajax-api/3.0/mlflow/scorer/invoke", {}, 403, "jobs"),
     ("GET", f"{V3}/mcp-servers", None, 403, "mcp_servers"),
