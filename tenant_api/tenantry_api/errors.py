@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 
+import asyncpg
 import orjson
+from sqlalchemy.exc import SQLAlchemyError
 
 from tenantry_api.facts import Decision, Refusal
 
 __all__ = [
+    "DATABASE_ERRORS",
     "PROBLEM_JSON",
     "Refused",
     "TenantryError",
@@ -23,6 +26,11 @@ __all__ = [
 ]
 
 PROBLEM_JSON = "application/problem+json"
+
+# What a database that is down, starting or gone in the middle of a query looks like, through SQLAlchemy and asyncpg.
+# `InternalClientError`: a connection lost between two messages of a statement surprises asyncpg itself.
+# `OSError` has the builtin TimeoutError in it.
+DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 class TenantryError(Exception):

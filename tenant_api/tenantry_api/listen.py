@@ -14,6 +14,7 @@ from contextlib import suppress
 import asyncpg
 import structlog
 
+from tenantry_api.errors import DATABASE_ERRORS
 from tenantry_api.snapshot import STALE_SECONDS, SnapshotHolder, read_revision, read_snapshot
 from tenantry_api.vital import start_vital
 
@@ -24,7 +25,6 @@ _CONNECT_SECONDS = 2.0
 _RETRY_SECONDS = 0.25
 
 _log = structlog.get_logger(__name__)
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Listener:
@@ -50,12 +50,12 @@ class Listener:
         while True:
             try:
                 await self._follow()
-            except _LOST as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("the catalog cannot be followed, trying again", error=repr(error))
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        """One connection's life. Ends by raising one of `_LOST`."""
+        """One connection's life. Ends by raising one of `DATABASE_ERRORS`."""
         settings = {"application_name": "tenantry-listen"}
         connection = await asyncpg.connect(self._url, timeout=_CONNECT_SECONDS, server_settings=settings)
         try:

@@ -18,7 +18,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -27,13 +26,13 @@ from tenantry_api.audit.hashes import LeafHashes
 from tenantry_api.audit.keys import verifier
 from tenantry_api.audit.note import NoteInvalid
 from tenantry_api.audit.tree import EMPTY, Tree, leaf_hash
+from tenantry_api.errors import DATABASE_ERRORS
 from tenantry_api.vital import start_vital
 
 __all__ = ["LogInconsistent", "Signer"]
 
 _EVERY_SECONDS = 5.0
 _SLICE = 1_000
-_DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 # Several doors sign the same logs; the lock goes with the transaction.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('audit.checkpoint/' || $1, 0))"
@@ -101,7 +100,7 @@ class Signer:
             try:
                 for (log,) in await self._pool.fetch(_GROWN):
                     await self._attempt(log)
-            except _DOWN as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("checkpoint.waits", reason=str(error) or type(error).__name__)
             await asyncio.sleep(_EVERY_SECONDS)
 

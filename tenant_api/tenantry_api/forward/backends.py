@@ -11,14 +11,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import asyncpg
 import structlog
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tenantry_api.errors import backend_unavailable
+from tenantry_api.errors import DATABASE_ERRORS, backend_unavailable
 from tenantry_api.snapshot import Backend, SnapshotHolder
 from tenantry_catalog import tables
 
@@ -31,7 +29,6 @@ _ASK_AGAIN_SECONDS = 2.0
 # A connection was refused although the catalog says "running": the news of its end is on its way.
 _REFUSED_SECONDS = 0.25
 
-_LOST = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _log = structlog.get_logger(__name__)
 
 ProjectKey = tuple[str, str]
@@ -117,5 +114,5 @@ class Backends:
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(upsert)
-        except _LOST as error:
+        except DATABASE_ERRORS as error:
             _log.warning("demand for backends cannot be written", error=repr(error))

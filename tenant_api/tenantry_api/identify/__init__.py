@@ -13,12 +13,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import asyncpg
 import structlog
 from pydantic import SecretStr
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tenantry_api.errors import DATABASE_ERRORS
 from tenantry_api.facts import Principal, Refusal
 from tenantry_api.identify import refusals
 from tenantry_api.identify.credentials import Headers, SessionCookie, TokenSecret, read_credential
@@ -27,13 +26,11 @@ from tenantry_api.identify.sessions import Sessions, cookie_name
 from tenantry_api.identify.sign_in import SignIn
 from tenantry_api.identify.tokens import Tokens
 
-__all__ = ["CHALLENGE", "DATABASE_ERRORS", "Identifier"]
+__all__ = ["CHALLENGE", "Identifier"]
 
 # Goes with every 401 as WWW-Authenticate. Not `Basic`: browsers would open their own password window over the UI.
 CHALLENGE = 'Bearer realm="tenantry"'
 
-# What a database that is down, starting or gone in the middle of a query looks like through SQLAlchemy and asyncpg.
-DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 # Seconds between writes of `last_used_at`, and between sweeps of what has expired.
 _FLUSH_EVERY = 5.0

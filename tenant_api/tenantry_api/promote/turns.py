@@ -15,14 +15,13 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 
-from tenantry_api.errors import Refused
+from tenantry_api.errors import DATABASE_ERRORS, Refused
 from tenantry_api.facts import Refusal
 
 __all__ = ["Turns"]
 
 _WAIT_SECONDS = 10
 _CONNECTIONS = 8
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Turns:
@@ -69,7 +68,7 @@ class Turns:
         held = AsyncExitStack()
         try:
             await self._lock(held, key)
-        except _LOST as error:
+        except DATABASE_ERRORS as error:
             await _release(held)
             raise _busy() from error
         try:
@@ -86,7 +85,7 @@ class Turns:
 
 async def _release(held: AsyncExitStack) -> None:
     """A connection that broke has released its lock already."""
-    with suppress(*_LOST):
+    with suppress(*DATABASE_ERRORS):
         await held.aclose()
 
 

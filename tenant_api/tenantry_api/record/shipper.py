@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 
 from tenantry_api.audit.tree import Tree, leaf_hash
+from tenantry_api.errors import DATABASE_ERRORS
 from tenantry_api.record.event import Event, parse
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.wal import RecordDamaged
@@ -33,8 +34,6 @@ _SLICE = 100
 _GATHER = 0.05
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 5.0
 _COLUMNS = ["log", "index", "leaf", "event_id", "time", "stage", "actor", "project", "operation"]
-# The last one: a connection that is lost between two messages of a statement surprises asyncpg itself.
-_DOWN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _TAKE_SPOOL = "SELECT position FROM audit.spool WHERE id = $1 FOR UPDATE"
 _MAKE_SPOOL = "INSERT INTO audit.spool (id, position) VALUES ($1, 0) ON CONFLICT DO NOTHING"
@@ -99,7 +98,7 @@ class Shipper:
                     await self._ship_all(connection)
                 finally:
                     connection.terminate()
-            except _DOWN as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("record.shipping_waits", reason=str(error) or type(error).__name__, seconds=pause)
             except RecordDamaged as error:
                 self.damage = str(error)

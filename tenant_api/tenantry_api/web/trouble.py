@@ -10,9 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tenantry_api.errors import Refused, internal_error, record_unavailable
+from tenantry_api.errors import DATABASE_ERRORS, Refused, internal_error, record_unavailable
 from tenantry_api.facts import Decision, Refusal
-from tenantry_api.identify import DATABASE_ERRORS, refusals
+from tenantry_api.identify import refusals
 from tenantry_api.identify.oidc import SignInError
 from tenantry_api.pipeline import Door
 from tenantry_api.record.recorder import RecordUnavailable
