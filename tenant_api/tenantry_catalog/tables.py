@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 __all__ = [
     "backend",
     "checkpoint",
+    "cluster_key",
     "demand",
     "event",
     "grant",
@@ -162,6 +163,21 @@ demand = Table(
     Column("wanted_at", _Instant),
     # The end of the last request, or now while one is open. The operator stops what was idle for too long.
     Column("used_at", _Instant),
+    schema="catalog",
+)
+
+# The public keys that the cluster signs its ServiceAccount tokens with, as the operator last read them. A token whose
+# key is gone from here is refused: the operator deletes a key that the cluster no longer publishes.
+cluster_key = Table(
+    "cluster_key",
+    metadata,
+    # Compared letter by letter with the token's `iss`.
+    Column("issuer", Text, primary_key=True),
+    Column("kid", Text, primary_key=True),
+    # The public key as a JSON Web Key (RFC 7517), with nothing private in it.
+    Column("jwk", JSONB, nullable=False),
+    Column("first_seen", _Instant, nullable=False, server_default=func.now()),
+    Column("updated_at", _Instant, nullable=False, server_default=func.now()),
     schema="catalog",
 )
 

@@ -6,7 +6,7 @@ or `session`). A listener treats a notification as a hint to read again, never a
 
 from __future__ import annotations
 
-__all__ = ["STATEMENTS"]
+__all__ = ["STATEMENTS", "bump_revision_on"]
 
 _REVISION = """
 CREATE FUNCTION catalog.bump_revision() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -42,11 +42,16 @@ BEGIN
 END $$
 """
 
-_ON_CATALOG = tuple(
-    f"CREATE TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON catalog.{table} "
-    "FOR EACH STATEMENT EXECUTE FUNCTION catalog.bump_revision()"
-    for table in ("workspace", "project", '"grant"', "backend")
-)
+
+def bump_revision_on(table: str) -> str:
+    """The trigger of a table of the schema `catalog` that the door reads."""
+    return (
+        f"CREATE TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON catalog.{table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION catalog.bump_revision()"
+    )
+
+
+_ON_CATALOG = tuple(bump_revision_on(table) for table in ("workspace", "project", '"grant"', "backend"))
 
 _ON_AUDIT = tuple(
     f"CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.{table} "
@@ -54,6 +59,7 @@ _ON_AUDIT = tuple(
     for table in ("event", "checkpoint")
 )
 
+# Of the first revision. What comes later stands in its own.
 STATEMENTS: tuple[str, ...] = (
     "INSERT INTO catalog.revision (id, value) VALUES (1, 0)",
     _REVISION,

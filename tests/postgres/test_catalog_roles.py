@@ -22,6 +22,7 @@ REFUSED = [
     ("api", "DELETE FROM audit.checkpoint"),
     ("api", _GRANT_TO_MYSELF),
     ("api", "UPDATE catalog.backend SET address = 'http://elsewhere'"),
+    ("api", "INSERT INTO catalog.cluster_key (issuer, kid, jwk) VALUES ('https://mine', '1', '{}')"),
     ("api", "UPDATE identity.token SET permissions = NULL"),
     ("api", "DELETE FROM identity.token"),
     ("api", "CREATE TABLE audit.mine (id int)"),
@@ -44,6 +45,8 @@ ALLOWED = [
     ("api", "UPDATE identity.token SET revoked_at = now()"),
     ("operator", "UPDATE catalog.workspace SET display_name = 'V'"),
     ("operator", "UPDATE catalog.demand SET wanted_at = NULL"),
+    ("operator", "INSERT INTO catalog.cluster_key (issuer, kid, jwk) VALUES ('https://cluster', '1', '{}')"),
+    ("api", "SELECT jwk FROM catalog.cluster_key"),
     ("auditor", "SELECT leaf FROM audit.event"),
 ]
 
@@ -75,6 +78,8 @@ def test_the_revision_moves_with_every_change_of_what_the_door_reads(catalog: Ca
             ),
             "INSERT INTO catalog.backend (workspace, project, state) VALUES ('w', 'p', 'stopped')",
             'DELETE FROM catalog."grant"',
+            "INSERT INTO catalog.cluster_key (issuer, kid, jwk) VALUES ('https://cluster', '1', '{}')",
+            "DELETE FROM catalog.cluster_key",
         ):
             connection.execute(statement)
             seen.append(_revision(connection))
@@ -119,6 +124,15 @@ def test_migrations_go_down_and_up_again(catalog: CatalogDatabase) -> None:
     upgrade(catalog.owner_url)
     with psycopg.connect(catalog.owner_url) as connection:
         assert _revision(connection) == 0
+
+
+def test_the_first_catalog_gets_what_came_later(catalog: CatalogDatabase) -> None:
+    downgrade(catalog.owner_url, "0001")
+    with psycopg.connect(catalog.owner_url) as connection:
+        assert connection.execute("SELECT to_regclass('catalog.cluster_key')").fetchone() == (None,)
+    upgrade(catalog.owner_url)
+    with psycopg.connect(catalog.owner_url) as connection:
+        connection.execute("SELECT issuer, kid, jwk, first_seen, updated_at FROM catalog.cluster_key")
 
 
 def _revision(connection: psycopg.Connection[tuple[int]]) -> int:

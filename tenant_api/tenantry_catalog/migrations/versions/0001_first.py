@@ -11,13 +11,15 @@ revision = "0001"
 down_revision = None
 
 _SCHEMAS = ("catalog", "identity", "audit")
+# Tables of later revisions, which make them.
+_LATER = frozenset({"catalog.cluster_key"})
 
 
 def upgrade() -> None:
     for schema in _SCHEMAS:
         op.execute(f"CREATE SCHEMA {schema}")
-    # Until the first release the tables are the migration; from then on a change is a revision of its own.
-    metadata.create_all(op.get_bind())
+    tables = [table for table in metadata.sorted_tables if table.fullname not in _LATER]
+    metadata.create_all(op.get_bind(), tables=tables)
     for statement in STATEMENTS:
         op.execute(statement)
 
