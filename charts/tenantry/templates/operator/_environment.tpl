@@ -1,0 +1,48 @@
+{{- define "tenantry.operatorEnvironment" -}}
+{{- $database := .Values.database -}}
+{{ include "tenantry.secretVariable" (dict "name" "TENANTRY_CATALOG_URL" "secret" $database.existingSecret "key" $database.keys.operator) }}
+{{ include "tenantry.secretVariable" (dict "name" "TENANTRY_PROVISION_URL" "secret" $database.existingSecret "key" $database.keys.provision) }}
+- name: TENANTRY_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: TENANTRY_POD
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+{{- include "tenantry.operatorSettings" . }}
+{{- with .Values.storage.existingSecret }}
+{{ include "tenantry.secretVariable" (dict "name" "TENANTRY_STORAGE_ACCESS_KEY" "secret" . "key" $.Values.storage.keys.accessKey) }}
+{{ include "tenantry.secretVariable" (dict "name" "TENANTRY_STORAGE_SECRET_KEY" "secret" . "key" $.Values.storage.keys.secretKey) }}
+{{- end }}
+{{- end -}}
+
+{{/* What needs no Secret, in one table. What is empty is said too: a golden file then shows every setting there is. */}}
+{{- define "tenantry.operatorSettings" -}}
+{{- $storage := .Values.storage -}}
+{{- $pullSecrets := list -}}
+{{- range .Values.imagePullSecrets }}{{ $pullSecrets = append $pullSecrets .name }}{{ end -}}
+{{- range $setting := list
+  (list "INSTALLATION" (include "tenantry.installation" .))
+  (list "WATCH_NAMESPACES" (join "," .Values.operator.watchNamespaces))
+  (list "WORKSPACE_ADMIN_ROLE" (printf "%s:workspace-admin" (include "tenantry.clusterName" .)))
+  (list "BACKEND_IMAGE" (include "tenantry.image" (dict "root" . "image" .Values.backend.image)))
+  (list "BACKEND_IMAGE_PULL_POLICY" .Values.backend.image.pullPolicy)
+  (list "IMAGE_PULL_SECRETS" (join "," $pullSecrets))
+  (list "PUBLIC_URL" .Values.publicUrl)
+  (list "LISTEN" "0.0.0.0:8081")
+  (list "STORAGE_DRIVER" $storage.driver)
+  (list "STORAGE_ENDPOINT" $storage.endpoint)
+  (list "STORAGE_REGION" $storage.region)
+  (list "STORAGE_BUCKET" $storage.bucket)
+  (list "STORAGE_IAM_ENDPOINT" $storage.iamEndpoint)
+  (list "ARCHIVE_BUCKET" $storage.archiveBucket)
+  (list "DATABASE_PEERS" (toJson .Values.networkPolicy.database.peers))
+  (list "STORAGE_PEERS" (toJson .Values.networkPolicy.storage.peers))
+  (list "KUBERNETES_QPS" (int64 .Values.operator.kubernetesQps))
+  (list "ROTATION_DAYS" (int64 .Values.operator.rotationDays))
+}}
+- name: TENANTRY_{{ first $setting }}
+  value: {{ last $setting | toString | quote }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,22 @@
+{{- define "tenantry.apiEnvironment" -}}
+{{- $database := .Values.database -}}
+{{ include "tenantry.secretVariable" (dict "name" "TENANTRY_CATALOG_URL" "secret" $database.existingSecret "key" $database.keys.api) }}
+{{- range $setting := list
+  (list "PUBLIC_URL" .Values.publicUrl)
+  (list "LISTEN" "0.0.0.0:8080")
+  (list "RECORD_DIRECTORY" "/var/lib/tenantry/record")
+  (list "CHECKPOINT_DIRECTORY" "/var/lib/tenantry/checkpoints")
+  (list "SIGNING_KEY_FILE" "/etc/tenantry/audit/signing.key")
+  (list "LOG_ORIGIN" .Values.audit.logOrigin)
+  (list "OIDC_ISSUER" .Values.oidc.issuer)
+  (list "OIDC_CLIENT_ID" .Values.oidc.clientId)
+  (list "WORKLOAD_AUDIENCE" (.Values.workloadIdentity.audience | default .Values.publicUrl))
+  (list "WAKE_TIMEOUT" .Values.tenantApi.wakeTimeout)
+}}
+- name: TENANTRY_{{ first $setting }}
+  value: {{ last $setting | toString | quote }}
+{{- end }}
+{{- with .Values.oidc.existingSecret }}
+{{ include "tenantry.secretVariable" (dict "name" "TENANTRY_OIDC_CLIENT_SECRET" "secret" . "key" $.Values.oidc.clientSecretKey) }}
+{{- end }}
+{{- end -}}
