@@ -1,7 +1,7 @@
 # Tenantry's few commands. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-apiserver apiserver check bench fmt clean lock
+.PHONY: help demo up test test-apiserver apiserver test-e2e cluster check bench fmt clean lock
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,7 +29,15 @@ test-apiserver: $(INSTALLED) apiserver ## run the tests against a real Kubernete
 	@REQUIRE=apiserver $(BIN)/pytest -q tests/apiserver
 
 apiserver: ## build that API server, once; needs Go and some minutes
+	@hack/cluster/build.sh control-plane
+
+test-e2e: $(INSTALLED) cluster ## run the tests against a whole installation on a real Kubernetes node; needs root
+	@REQUIRE=e2e $(BIN)/pytest -q tests/e2e
+
+cluster: ## build that node and its images, once; needs root, Go and ten minutes
+	@hack/cluster/needs.sh
 	@hack/cluster/build.sh
+	@hack/cluster/images.sh
 
 check: $(INSTALLED) ## lint, format, types, import contracts, generated files
 	@$(BIN)/ruff check --quiet
