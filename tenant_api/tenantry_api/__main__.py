@@ -33,6 +33,7 @@ from tenantry_api.authorize import Authorizer
 from tenantry_api.classify import load_table
 from tenantry_api.forward import Backends, Forwarder
 from tenantry_api.identify import Identifier
+from tenantry_api.identify.workload import Workloads
 from tenantry_api.ledger import Ledger
 from tenantry_api.listen import Listener
 from tenantry_api.perform import Performer
@@ -83,8 +84,8 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         shipper = await _started(stack, Shipper(recorder, url))
         with _blaming("TENANTRY_CHECKPOINT_DIRECTORY", OSError):
             audit = await _started(stack, _audit_log(settings, recorder, shipper))
-        identifier = await _started(stack, _identifier(settings, engine))
         holder = SnapshotHolder()
+        identifier = await _started(stack, _identifier(settings, engine, holder))
         await _started(stack, Listener(libpq_url(url), holder, identifier.forget))
         backends = await _started(stack, Backends(engine, holder, settings.wake_timeout))
         forwarder = await _started(stack, Forwarder(backends))
@@ -130,12 +131,13 @@ def _audit_log(settings: Settings, recorder: Recorder, shipper: Shipper) -> Audi
     )
 
 
-def _identifier(settings: Settings, engine: AsyncEngine) -> Identifier:
+def _identifier(settings: Settings, engine: AsyncEngine, holder: SnapshotHolder) -> Identifier:
     return Identifier(
         engine,
         public_url=settings.public_url,
         issuer=settings.oidc_issuer,
         client_id=settings.oidc_client_id,
+        workloads=Workloads(lambda: holder.current().cluster_keys, settings.audience),
         client_secret=settings.oidc_client_secret,
     )
 

@@ -82,7 +82,7 @@ class Principal:
     issuer: str = ""
     subject: str = ""
     groups: frozenset[str] = frozenset()
-    # Set when a `tnt_` token was shown: its id, never the token.
+    # Set when a token was shown: the id of a `tnt_` token, or a ServiceAccount token's own `jti`; never the token.
     token_id: str | None = None
     scope: TokenScope = TokenScope()
     # Set when a session's cookie was shown: the hex SHA-256 of its id.

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     oidc_issuer: Annotated[str, AfterValidator(_issuer)]
     oidc_client_id: str = "tenantry"
     oidc_client_secret: SecretStr | None = None
+    # What a ServiceAccount token has to be projected for; `public_url` when empty.
+    workload_audience: str = ""
     # How long a request waits for a backend that starts, in seconds.
     wake_timeout: float = Field(default=30.0, gt=0)
 
@@ -82,6 +84,11 @@ class Settings(BaseSettings):
     @property
     def checkpoints(self) -> Path:
         return self.checkpoint_directory or self.record_directory.parent / "checkpoints"
+
+    @property
+    def audience(self) -> str:
+        """What a ServiceAccount token has to name in `aud`."""
+        return self.workload_audience or self.public_url
 
     @property
     def origin(self) -> str:

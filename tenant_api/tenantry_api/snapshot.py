@@ -90,6 +90,8 @@ class Snapshot:
     projects: Mapping[tuple[str, str], Project] = field(default_factory=dict)
     grants: tuple[Grant, ...] = ()
     backends: Mapping[tuple[str, str], Backend] = field(default_factory=dict)
+    # By issuer and key id: JSON Web Keys that the cluster signs ServiceAccount tokens with.
+    cluster_keys: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
 
 
 class SnapshotHolder:
@@ -156,6 +158,7 @@ async def read_snapshot(connection: asyncpg.Connection) -> Snapshot:
             projects=_projects(await connection.fetch(_PROJECTS)),
             grants=_grants(await connection.fetch('SELECT * FROM catalog."grant" ORDER BY id')),
             backends=_backends(await connection.fetch("SELECT * FROM catalog.backend")),
+            cluster_keys=_cluster_keys(await connection.fetch("SELECT * FROM catalog.cluster_key")),
         )
 
 
@@ -211,3 +214,7 @@ def _backends(rows: Iterable[asyncpg.Record]) -> dict[tuple[str, str], Backend]:
         (row["workspace"], row["project"]): Backend(row["state"], row["address"], row["secret"], row["message"])
         for row in rows
     }
+
+
+def _cluster_keys(rows: Iterable[asyncpg.Record]) -> dict[tuple[str, str], Mapping[str, object]]:
+    return {(row["issuer"], row["kid"]): json.loads(row["jwk"]) for row in rows}

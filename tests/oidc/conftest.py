@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tenantry_api.identify import Identifier
+from tenantry_api.identify.workload import Workloads
 from tenantry_catalog.engine import async_engine
 from tests.support.door import CatalogRows, door_settings, running_door
 from tests.support.oidc import Person, Provider, free_port, running_provider
@@ -40,7 +41,13 @@ def person() -> Iterator[Person]:
 async def identifier(provider: Provider, catalog: CatalogDatabase) -> AsyncIterator[Identifier]:
     """The step of the pipeline alone, with a real database and a real provider behind it."""
     engine = async_engine(catalog.api_url, application="test")
-    yield Identifier(engine, public_url=provider.client_url, issuer=provider.issuer, client_id="tenantry")
+    yield Identifier(
+        engine,
+        public_url=provider.client_url,
+        issuer=provider.issuer,
+        client_id="tenantry",
+        workloads=Workloads(dict, provider.client_url),
+    )
     await engine.dispose()
 
 

@@ -15,6 +15,7 @@ from tenantry_api.identify.people import Person, remember
 from tenantry_api.identify.secrets import new_session_id, new_token
 from tenantry_api.identify.sessions import LIFETIME
 from tenantry_api.identify.tokens import NewToken
+from tenantry_api.identify.workload import Workloads
 from tenantry_api.listen import Listener
 from tenantry_api.snapshot import SnapshotHolder
 from tenantry_catalog.engine import async_engine, libpq_url
@@ -42,7 +43,12 @@ class Lab:
     def another(self) -> Identifier:
         """As a second door has one."""
         return Identifier(
-            self.engine, public_url="http://door", issuer="https://issuer", client_id="tenantry", now=lambda: self.now
+            self.engine,
+            public_url="http://door",
+            issuer="https://issuer",
+            client_id="tenantry",
+            workloads=Workloads(dict, "http://door"),
+            now=lambda: self.now,
         )
 
     async def enter(self, person: Person) -> str:

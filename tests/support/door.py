@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,15 +56,30 @@ class CatalogRows:
             *values.values(),
         )
 
-    def grant(self, workspace: str, role: str, user: str, project: str | None = None, effect: str = "allow") -> None:
+    def grant(
+        self,
+        workspace: str,
+        role: str,
+        subject: str,
+        project: str | None = None,
+        *,
+        effect: str = "allow",
+        kind: str = "user",
+    ) -> None:
         self.execute(
             'INSERT INTO catalog."grant" (workspace, project, role, effect, subject_kind, subject) '
-            "VALUES (%s, %s, %s, %s, 'user', %s)",
+            "VALUES (%s, %s, %s, %s, %s, %s)",
             workspace,
             project,
             role,
             effect,
-            user,
+            kind,
+            subject,
+        )
+
+    def publish_key(self, issuer: str, kid: str, jwk: Mapping[str, object]) -> None:
+        self.execute(
+            "INSERT INTO catalog.cluster_key (issuer, kid, jwk) VALUES (%s, %s, %s)", issuer, kid, json.dumps(dict(jwk))
         )
 
     def backend(self, workspace: str, project: str, address: str | None, secret: str = "s3cret") -> None:

@@ -1,7 +1,8 @@
 """Identify: who asks? From headers to a principal, or to a refusal that says why not.
 
 Authorization: Bearer tnt_…            MLFLOW_TRACKING_TOKEN
-Authorization: Basic user:tnt_…        MLFLOW_TRACKING_USERNAME and _PASSWORD; the name is not looked at
+Authorization: Bearer eyJ…             the same, with a projected token of a Kubernetes ServiceAccount
+Authorization: Basic user:<either>     MLFLOW_TRACKING_USERNAME and _PASSWORD; the name is not looked at
 Cookie: __Host-tenantry_session=…      a signed-in browser; unsafe methods from our own pages only
 """
 
@@ -17,14 +18,15 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tenantry_api.errors import DATABASE_ERRORS
-from tenantry_api.facts import Principal, Refusal
+from tenantry_api.errors import DATABASE_ERRORS, Refused
+from tenantry_api.facts import Principal, PrincipalKind, Refusal
 from tenantry_api.identify import refusals
-from tenantry_api.identify.credentials import Headers, SessionCookie, TokenSecret, read_credential
+from tenantry_api.identify.credentials import Credential, Headers, TokenSecret, WorkloadToken, read_credential
 from tenantry_api.identify.oidc import Client, Issuer
 from tenantry_api.identify.sessions import Sessions, cookie_name
 from tenantry_api.identify.sign_in import SignIn
 from tenantry_api.identify.tokens import Tokens
+from tenantry_api.identify.workload import Workloads
 
 __all__ = ["CHALLENGE", "Identifier"]
 
@@ -47,7 +49,7 @@ class Identifier:
     """The first step of the pipeline, and the stores behind it, which sign-in and the pages share.
 
     `public_url` is where browsers see us; the issuer knows `<public_url>/callback` as our redirect URI.
-    `start` and `stop` run the housekeeping.
+    `workloads` knows the programs of the cluster. `start` and `stop` run the housekeeping.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Identifier:
         public_url: str,
         issuer: str,
         client_id: str,
+        workloads: Workloads,
         client_secret: SecretStr | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -68,6 +71,7 @@ class Identifier:
         client = Client(issuer, client_id, client_secret, f"{self.origin}/callback")
         self.sign_in = SignIn(engine, Issuer(client), now)
         self._issuer = issuer
+        self._workloads = workloads
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def identify(self, method: str, headers: Headers) -> Principal | Refusal:
@@ -79,14 +83,19 @@ class Identifier:
             found = await self._known(credential)
         except DATABASE_ERRORS:
             return refusals.IDENTITY_UNAVAILABLE
-        if isinstance(found, Principal) and found.issuer != self._issuer:
+        except Refused as refused:
+            return refused.refusal
+        if isinstance(found, Principal) and found.kind is PrincipalKind.PERSON and found.issuer != self._issuer:
             # Grants name addresses: those of an issuer that was replaced, or of development, are nobody's here.
             return refusals.ISSUER_REPLACED
         return found
 
-    async def _known(self, credential: TokenSecret | SessionCookie) -> Principal | Refusal:
+    async def _known(self, credential: Credential) -> Principal | Refusal:
+        """Raises `Refused` when the catalog, and so the cluster's keys, cannot be relied on."""
         if isinstance(credential, TokenSecret):
             return await self.tokens.identify(credential.secret)
+        if isinstance(credential, WorkloadToken):
+            return self._workloads.identify(credential.value)
         return await self.sessions.identify(credential.value)
 
     def forget(self) -> None:

@@ -14,8 +14,18 @@ from dataclasses import dataclass
 from tenantry_api.facts import Refusal
 from tenantry_api.identify import refusals
 from tenantry_api.identify.secrets import is_well_formed
+from tenantry_api.identify.workload import is_workload_token
 
-__all__ = ["Headers", "SessionCookie", "TokenSecret", "is_same_origin", "read_bearer", "read_credential"]
+__all__ = [
+    "Credential",
+    "Headers",
+    "SessionCookie",
+    "TokenSecret",
+    "WorkloadToken",
+    "is_same_origin",
+    "read_bearer",
+    "read_credential",
+]
 
 # As ASGI has them: names in lower case, in the order in which they came.
 Headers = Sequence[tuple[bytes, bytes]]
@@ -31,13 +41,21 @@ class TokenSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadToken:
+    """A JSON Web Token by its shape; whose it is, its signature says."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionCookie:
     value: str
 
 
-def read_credential(
-    method: str, headers: Headers, *, cookie: str, origin: str
-) -> TokenSecret | SessionCookie | Refusal:
+Credential = TokenSecret | WorkloadToken | SessionCookie
+
+
+def read_credential(method: str, headers: Headers, *, cookie: str, origin: str) -> Credential | Refusal:
     """`cookie` is the name of our session's cookie, `origin` our own (`https://host`)."""
     given = _values(headers, b"authorization")
     if len(given) > 1:
@@ -68,7 +86,7 @@ def is_same_origin(headers: Headers, origin: str) -> bool:
     return _values(headers, b"origin") == [origin]
 
 
-def _read_authorization(value: str) -> TokenSecret | Refusal:
+def _read_authorization(value: str) -> TokenSecret | WorkloadToken | Refusal:
     scheme, _, rest = value.partition(" ")
     if scheme.lower() == "bearer":
         return _token(rest.strip())
@@ -78,8 +96,10 @@ def _read_authorization(value: str) -> TokenSecret | Refusal:
     return refusals.AUTHORIZATION_UNSUPPORTED
 
 
-def _token(secret: str) -> TokenSecret | Refusal:
-    return TokenSecret(secret) if is_well_formed(secret) else refusals.TOKEN_MALFORMED
+def _token(secret: str) -> TokenSecret | WorkloadToken | Refusal:
+    if is_well_formed(secret):
+        return TokenSecret(secret)
+    return WorkloadToken(secret) if is_workload_token(secret) else refusals.TOKEN_MALFORMED
 
 
 def _basic_password(encoded: str) -> str | None:

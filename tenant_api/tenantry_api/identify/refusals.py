@@ -19,7 +19,18 @@ __all__ = [
     "TOKEN_MALFORMED",
     "TOKEN_REVOKED",
     "TOKEN_UNKNOWN",
+    "WORKLOAD_ALGORITHM",
+    "WORKLOAD_CLAIMS",
+    "WORKLOAD_EARLY",
+    "WORKLOAD_EXPIRED",
+    "WORKLOAD_ISSUER_UNKNOWN",
+    "WORKLOAD_KEY_UNKNOWN",
+    "WORKLOAD_KEY_UNUSABLE",
+    "WORKLOAD_LEGACY",
+    "WORKLOAD_MALFORMED",
+    "WORKLOAD_SIGNATURE",
     "unauthenticated",
+    "workload_audience",
 ]
 
 
@@ -66,7 +77,51 @@ SESSION_REPEATED = unauthenticated(
 SESSION_UNKNOWN = unauthenticated("session_unknown", "The session has ended: sign in again on the page /login.")
 TOKEN_EXPIRED = unauthenticated("token_expired", f"The token has expired: {_ANOTHER}.")
 TOKEN_MALFORMED = unauthenticated(
-    "token_malformed", "This is not a token of Tenantry (tnt_…), or a character of it was lost: copy it again."
+    "token_malformed",
+    "This is no token of Tenantry (tnt_…) or of a ServiceAccount, or a character of it was lost: copy it again.",
 )
 TOKEN_REVOKED = unauthenticated("token_revoked", f"The token was revoked: {_ANOTHER}.")
 TOKEN_UNKNOWN = unauthenticated("token_unknown", f"The token is not known here: {_ANOTHER}.")
+
+_PROJECT_IT = "mount a projected ServiceAccount token, as docs/workload-identity.md says"
+
+WORKLOAD_ALGORITHM = unauthenticated(
+    "workload_algorithm", "The ServiceAccount token is signed with an algorithm that its key is not for."
+)
+WORKLOAD_CLAIMS = unauthenticated(
+    "workload_claims", f"The token does not say which ServiceAccount it is of, or says it in two ways: {_PROJECT_IT}."
+)
+WORKLOAD_EARLY = unauthenticated(
+    "workload_early", "The ServiceAccount token is not valid yet: compare the clocks of the cluster and of the door."
+)
+WORKLOAD_EXPIRED = unauthenticated(
+    "workload_expired",
+    "The ServiceAccount token has expired: read it from its file again, where the kubelet renews it.",
+)
+WORKLOAD_ISSUER_UNKNOWN = unauthenticated(
+    "workload_issuer_unknown",
+    "The token's issuer is not a cluster that this installation trusts. With `tenantry login` an ID token becomes one.",
+)
+WORKLOAD_KEY_UNKNOWN = unauthenticated(
+    "workload_key_unknown",
+    "The ServiceAccount token is signed with a key that the cluster does not publish (any more): use a fresh token.",
+)
+WORKLOAD_KEY_UNUSABLE = unauthenticated(
+    "workload_key_unusable",
+    "The cluster signs ServiceAccount tokens with a key that is not accepted: RSA from 2048 bits and P-256 are.",
+)
+WORKLOAD_LEGACY = unauthenticated(
+    "workload_legacy", f"A ServiceAccount token without end or audience, from a Secret, is not accepted: {_PROJECT_IT}."
+)
+WORKLOAD_MALFORMED = unauthenticated(
+    "workload_malformed", f"This looks like a ServiceAccount token and cannot be read: {_PROJECT_IT}."
+)
+WORKLOAD_SIGNATURE = unauthenticated(
+    "workload_signature", "The signature of the ServiceAccount token is not right: was the token copied whole?"
+)
+
+
+def workload_audience(audience: str) -> Refusal:
+    return unauthenticated(
+        "workload_audience", f"The ServiceAccount token is for somebody else: project it with the audience {audience}."
+    )

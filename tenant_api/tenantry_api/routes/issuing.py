@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tenantry_api.errors import Refused
-from tenantry_api.facts import INSTALLATION_LOG, Permission, Principal, Refusal, TokenScope
+from tenantry_api.facts import INSTALLATION_LOG, Permission, Principal, PrincipalKind, Refusal, TokenScope
 from tenantry_api.identify.tokens import NewToken, Token
 from tenantry_api.routes.dependencies import Call
 from tenantry_api.routes.problems import not_found
@@ -38,6 +38,7 @@ async def own_tokens(call: Call) -> list[Token]:
 
 async def create_token(call: Call, *, name: str, scope: TokenScope, expires_at: datetime | None) -> Issued:
     """Raises `Refused` with the field that is wrong. On record before the token can be used."""
+    _check(_needs_person(call.me))
     now = datetime.now(UTC)
     latest = await _latest(call, now)
     wanted = NewToken(name, scope, expires_at or min(latest, now + DEFAULT_LIFETIME))
@@ -101,6 +102,14 @@ def _needs_unbound(me: Principal) -> Refusal | None:
     if me.scope == TokenScope():
         return None
     return _bound("This token is bound to a project or to permissions: sign in, or use an unbound token.")
+
+
+def _needs_person(me: Principal) -> Refusal | None:
+    """A token outlives the pod that would make it, and its owner is somebody who signs in."""
+    if me.kind is PrincipalKind.PERSON:
+        return None
+    message = "A ServiceAccount makes no tokens: each of its pods has one projected, and shows that."
+    return Refusal(403, "PERMISSION_DENIED", "token_of_nobody", message)
 
 
 def _bound(message: str) -> Refusal:

@@ -5,7 +5,14 @@ from base64 import b64encode
 import pytest
 
 from tenantry_api.facts import Refusal
-from tenantry_api.identify.credentials import SessionCookie, TokenSecret, read_bearer, read_credential
+from tenantry_api.identify.credentials import (
+    Credential,
+    SessionCookie,
+    TokenSecret,
+    WorkloadToken,
+    read_bearer,
+    read_credential,
+)
 from tenantry_api.identify.secrets import new_token
 
 ORIGIN = "https://tracking.example.org"
@@ -15,7 +22,7 @@ TOKEN = new_token()
 Headers = list[tuple[bytes, bytes]]
 
 
-def read(method: str, headers: Headers) -> TokenSecret | SessionCookie | Refusal:
+def read(method: str, headers: Headers) -> Credential | Refusal:
     return read_credential(method, headers, cookie=COOKIE, origin=ORIGIN)
 
 
@@ -45,6 +52,11 @@ def test_a_token_is_read_from_bearer_and_from_basic(header: tuple[bytes, bytes])
     assert read("POST", [header]) == TokenSecret(TOKEN)
 
 
+@pytest.mark.parametrize("jwt", ["eyJh.eyJh.c2ln", "eyJh.eyJh."])
+def test_what_has_the_shape_of_a_web_token_is_left_to_its_signature(jwt: str) -> None:
+    assert read("POST", [bearer(jwt)]) == read("POST", [basic(f"pod:{jwt}")]) == WorkloadToken(jwt)
+
+
 def test_a_token_wins_over_a_cookie() -> None:
     assert read("POST", [session(), bearer(TOKEN)]) == TokenSecret(TOKEN)
 
@@ -58,7 +70,8 @@ REFUSED: dict[str, tuple[Headers, int, str]] = {
     "another scheme": ([(b"authorization", b"Digest x")], 401, "authorization_unsupported"),
     "an empty header": ([(b"authorization", b"")], 401, "authorization_unsupported"),
     "an invented token": ([bearer("tnt_" + "A" * 49)], 401, "token_malformed"),
-    "an ID token": ([bearer("eyJh.eyJh.c2ln")], 401, "token_malformed"),
+    "two dots and no more": ([bearer("..")], 401, "token_malformed"),
+    "a token of three parts that is too long": ([bearer("eyJh." + "e" * 8192 + ".c2ln")], 401, "token_malformed"),
     "bytes that are not text": ([(b"authorization", b"Bearer \xff\xfe")], 401, "token_malformed"),
     "Basic that is not base64": ([(b"authorization", b"Basic !!!")], 401, "authorization_malformed"),
     "Basic without a colon": ([(b"authorization", b"Basic " + b64encode(b"abc"))], 401, "authorization_malformed"),
