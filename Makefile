@@ -13,7 +13,7 @@ MANIFESTS ?= hack/samples
 UP ?=
 
 help:
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## start everything, run the story end to end, stop everything
 	@$(BIN)/python hack/demo/story.py
