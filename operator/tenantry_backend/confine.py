@@ -8,7 +8,7 @@ import resource
 import signal
 from typing import Final
 
-__all__ = ["confine", "die_with"]
+__all__ = ["confine", "die_with", "restrict"]
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG: Final = 1
@@ -31,11 +31,16 @@ def die_with(parent: int) -> None:
 
 
 def confine(uid: int | None) -> None:
-    """Take a session of one's own, become `uid` (and the group of the same number), and close what is left open.
+    """Take a session of one's own, then `restrict`."""
+    os.setsid()
+    restrict(uid)
+
+
+def restrict(uid: int | None) -> None:
+    """Become `uid` (and the group of the same number), and close what is left open.
 
     Not dumpable: another server of the same user cannot read this one's memory, where the database's password is.
     """
-    os.setsid()
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

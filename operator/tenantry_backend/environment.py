@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy.engine import make_url
 
-from tenantry_backend.settings import ServerSettings
+from tenantry_backend.settings import S3Settings, ServerSettings
 
 __all__ = ["BEFORE_IMPORT", "THREADS", "for_server", "with_driver"]
 
@@ -44,18 +44,28 @@ def for_server(settings: ServerSettings) -> dict[str, str]:
     """The variables of one server, to be set in its own process before it opens its stores."""
     scratch = str(settings.scratch_directory)
     return {
+        **_for_storage(settings.s3),
         "HOME": scratch,
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
         "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(_POOL_OVERFLOW),
         "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(_POOL_SIZE),
         "TMPDIR": scratch,
         "_MLFLOW_IN_JOB_EXECUTOR": "false",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.artifact_directory.as_uri(),
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": settings.artifact_destination,
         "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
         "_MLFLOW_SERVER_BOOT_ID": secrets.token_hex(16),
         "_MLFLOW_SERVER_FILE_STORE": with_driver(settings.database_url.get_secret_value()),
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
     }
+
+
+def _for_storage(s3: S3Settings) -> dict[str, str]:
+    """What MLflow and boto3 read. Without a key, boto3 looks for the identity of the process itself."""
+    variables = {"MLFLOW_S3_ENDPOINT_URL": s3.endpoint, "AWS_DEFAULT_REGION": s3.region}
+    if s3.access_key is not None and s3.secret_key is not None:
+        variables["AWS_ACCESS_KEY_ID"] = s3.access_key.get_secret_value()
+        variables["AWS_SECRET_ACCESS_KEY"] = s3.secret_key.get_secret_value()
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def with_driver(url: str) -> str:

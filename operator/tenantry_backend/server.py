@@ -1,4 +1,4 @@
-"""One project's MLflow server, in a process that was forked from the spawner.
+"""One project's MLflow server: what is the same in a process that was forked from the spawner and in a pod.
 
 Importing this module imports MLflow and what its requests need: the spawner does so once, the servers share the pages.
 """
@@ -20,20 +20,21 @@ from anyio import to_thread
 from mlflow.server import handlers
 from mlflow.server.fastapi_app import app
 from sqlalchemy.engine import make_url
+from starlette.types import ASGIApp
 
 from tenantry_backend.confine import confine, die_with
 from tenantry_backend.environment import THREADS, for_server
 from tenantry_backend.guard import Guard
 from tenantry_backend.settings import ServerSettings
 
-__all__ = ["serve"]
+__all__ = ["LAST_RESORT", "Server", "configuration", "open_stores", "refused_login", "serve"]
 
 # Longer than the gateway keeps an idle connection: it must be the one who closes, or a request meets a closed door.
 _KEEP_ALIVE: Final = 300
 # Seconds that the database has to accept a login.
 _LOGIN: Final = 5
 # Seconds after the grace in which the kernel ends a server that did not: a thread of MLflow's may hang for ever.
-_LAST_RESORT: Final = 2
+LAST_RESORT: Final = 2
 
 
 def serve(listener: socket.socket, settings: ServerSettings, spawner: int) -> None:
@@ -44,38 +45,40 @@ def serve(listener: socket.socket, settings: ServerSettings, spawner: int) -> No
     die_with(spawner)
     os.environ.update(for_server(settings))
     tempfile.tempdir = None  # Forget the spawner's: TMPDIR is another now.
-    _log_in(settings.database_url.get_secret_value())
-    _open_stores()
+    if reason := refused_login(settings.database_url.get_secret_value()):
+        sys.exit(reason)
+    open_stores()
     guarded = Guard(app, settings.secret.get_secret_value())
-    _Server(_configuration(guarded, settings.grace)).run(sockets=[listener])
+    Server(configuration(guarded, settings.grace)).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        signal.alarm((self.config.timeout_graceful_shutdown or 0) + _LAST_RESORT)
+        signal.alarm((self.config.timeout_graceful_shutdown or 0) + LAST_RESORT)
         super().handle_exit(sig, frame)
 
 
-def _log_in(url: str) -> None:
-    """Say at once what is wrong: MLflow's stores would try for a minute before they do."""
+def refused_login(url: str) -> str | None:
+    """Say at once what is wrong, if anything: MLflow's stores would try for a minute before they do."""
     address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     try:
         psycopg2.connect(address, connect_timeout=_LOGIN).close()
     except psycopg2.OperationalError as error:
-        sys.exit(f"cannot log in to the project's database: {error}")
+        return f"cannot log in to the project's database: {error}"
+    return None
 
 
-def _open_stores() -> None:
+def open_stores() -> None:
     """Log in to the database now: a server that answers `/health` is one that can work, and nobody waits twice."""
     handlers._get_tracking_store()  # noqa: SLF001  what each of MLflow's own handlers begins with
     handlers._get_model_registry_store()  # noqa: SLF001
 
 
-def _configuration(guarded: Guard, grace: int) -> uvicorn.Config:
+def configuration(guarded: ASGIApp, grace: int) -> uvicorn.Config:
     return uvicorn.Config(
         guarded,
         loop="uvloop",
