@@ -38,6 +38,7 @@ cluster: ## build that node and its images, once; needs root, Go and ten minutes
 	@hack/cluster/needs.sh
 	@hack/cluster/build.sh
 	@hack/cluster/images.sh
+	@hack/images.sh
 
 check: $(INSTALLED) ## lint, format, types, import contracts, generated files
 	@$(BIN)/ruff check --quiet
