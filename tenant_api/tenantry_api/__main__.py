@@ -45,7 +45,7 @@ from tenantry_api.record.wal import RecordDamaged, RecordUnavailable
 from tenantry_api.services import Services
 from tenantry_api.settings import Settings, SettingWrong
 from tenantry_api.snapshot import SnapshotHolder
-from tenantry_catalog.engine import async_engine, libpq_url
+from tenantry_catalog.engine import async_engine, asyncpg_url
 from tenantry_crds.meta import SUPPORTED_MLFLOW_VERSIONS
 
 __all__ = ["application", "main", "running"]
@@ -86,10 +86,10 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             audit = await _started(stack, _audit_log(settings, recorder, shipper))
         holder = SnapshotHolder()
         identifier = await _started(stack, _identifier(settings, engine, holder))
-        await _started(stack, Listener(libpq_url(url), holder, identifier.forget))
+        await _started(stack, Listener(asyncpg_url(url), holder, identifier.forget))
         backends = await _started(stack, Backends(engine, holder, settings.wake_timeout))
         forwarder = await _started(stack, Forwarder(backends))
-        turns = await _started(stack, Turns(libpq_url(url)))
+        turns = await _started(stack, Turns(asyncpg_url(url)))
         ledger = Ledger(recorder, holder)
         authorizer = Authorizer(holder.current)
         door = Door(

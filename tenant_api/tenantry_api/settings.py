@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tenantry_catalog.engine import check_url
+from tenantry_catalog.engine import asyncpg_url
 
 __all__ = ["SettingWrong", "Settings"]
 
@@ -38,7 +38,7 @@ def _issuer(value: str) -> str:
 
 
 def _database(value: SecretStr) -> SecretStr:
-    check_url(value.get_secret_value())
+    asyncpg_url(value.get_secret_value())
     return value
 
 
@@ -50,7 +50,7 @@ def _address(value: str) -> str:
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="TENANTRY_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TENANTRY_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     # PostgreSQL with the catalog, as the role `api`: postgresql://api:password@host:port/database.
     catalog_url: Annotated[SecretStr, AfterValidator(_database)]

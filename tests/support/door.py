@@ -134,10 +134,9 @@ def door_settings(catalog: CatalogDatabase, directory: Path, **values: object) -
     )
     key.chmod(0o600)
     return Settings(
-        catalog_url=catalog.api_url,  # type: ignore[arg-type]
         record_directory=directory / "record",
         signing_key_file=key,
-        **({"listen": "127.0.0.1:0", "oidc_issuer": ISSUER} | values),  # type: ignore[arg-type]
+        **({"catalog_url": catalog.api_url, "listen": "127.0.0.1:0", "oidc_issuer": ISSUER} | values),  # type: ignore[arg-type]
     )
 
 

@@ -15,7 +15,7 @@ from tenantry_api.audit.search import Page, Query, search
 from tenantry_api.audit.signer import Signer
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
-from tenantry_catalog.engine import libpq_url
+from tenantry_catalog.engine import asyncpg_url
 
 __all__ = ["AuditLog"]
 
@@ -39,7 +39,7 @@ class AuditLog:
         recorder: Recorder,
         shipper: Shipper,
     ) -> None:
-        self._url = libpq_url(catalog_url)
+        self._url = asyncpg_url(catalog_url)
         self._key = key
         self._origin = origin
         self._directory = directory

@@ -23,7 +23,7 @@ from tenantry_api.record.event import Event, parse
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.wal import RecordDamaged
 from tenantry_api.vital import start_vital
-from tenantry_catalog.engine import libpq_url
+from tenantry_catalog.engine import asyncpg_url
 
 __all__ = ["Shipper"]
 
@@ -53,7 +53,7 @@ class Shipper:
 
     def __init__(self, recorder: Recorder, catalog_url: str) -> None:
         self._recorder = recorder
-        self._url = libpq_url(catalog_url)
+        self._url = asyncpg_url(catalog_url)
         self._shipped = 0
         self._moved = asyncio.Event()
         # Set when only a person can help: records are kept, but no longer shipped.
