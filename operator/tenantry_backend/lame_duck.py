@@ -15,34 +15,16 @@ import time
 from types import FrameType
 from typing import Final
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from tenantry_backend.farewell import LAME_DUCK, Farewell
 from tenantry_backend.server import LAST_RESORT, Server, configuration
 
-__all__ = ["LAME_DUCK", "Farewell", "LameDuckServer"]
+__all__ = ["LameDuckServer"]
 
-# Seconds. The door keeps an idle connection for less (tenant_api/tenantry_api/forward/stream.py; a test compares).
-LAME_DUCK: Final = 5
 # Seconds between the end of listening and the end of idle connections: one that was made the moment before has a
 # request on its way.
 _LAST_GUESTS: Final = 0.5
-
-
-class Farewell:
-    """Pure ASGI around `app`: once `leaving` is set, each answer asks for the end of its connection."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self.leaving = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def say_farewell(message: Message) -> None:
-            if self.leaving and message["type"] == "http.response.start":
-                kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() != b"connection"]
-                message = {**message, "headers": [*kept, (b"connection", b"close")]}
-            await send(message)
-
-        await self._app(scope, receive, say_farewell)
 
 
 class LameDuckServer(Server):

@@ -115,10 +115,13 @@ def _make_empty(directory: Path) -> None:
 def _await_login(url: str) -> None:
     from tenantry_backend.server import refused_login  # noqa: PLC0415  imports MLflow
 
-    end = time.monotonic() + _PATIENCE
+    end, told = time.monotonic() + _PATIENCE, ""
     while reason := refused_login(url):
         if time.monotonic() > end:
             sys.exit(_one_line(reason))
+        if reason != told:
+            sys.stderr.write(f"{_one_line(reason)}; trying again for {_PATIENCE:.0f} s\n")
+        told = reason
         time.sleep(_PAUSE)
 
 

@@ -14,10 +14,20 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-__all__ = ["S3Settings", "ServerSettings"]
+__all__ = ["URL_EXAMPLE", "S3Settings", "ServerSettings", "is_postgresql"]
+
+URL_EXAMPLE: Final = "postgresql://role:password@host:5432/name"
 
 _MOST: Final = 64 * 1024
 _BUCKET: Final = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether it is the address of a PostgreSQL. SQLAlchemy's own words would repeat it, and the password in it."""
+    try:
+        return make_url(url).get_backend_name() == "postgresql"
+    except (ArgumentError, ValueError):
+        return False
 
 
 class S3Settings(BaseModel):
@@ -62,12 +72,8 @@ class ServerSettings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _is_a_database(cls, value: SecretStr) -> SecretStr:
-        try:
-            known = make_url(value.get_secret_value()).get_backend_name() == "postgresql"
-        except (ArgumentError, ValueError):  # Their messages repeat the address, and the password in it.
-            known = False
-        if not known:
-            raise ValueError("write it like postgresql://role:password@host:5432/name")
+        if not is_postgresql(value.get_secret_value()):
+            raise ValueError(f"write it like {URL_EXAMPLE}")
         return value
 
     @model_validator(mode="after")
