@@ -1,20 +1,30 @@
 """Make or upgrade an MLflow schema: `TENANTRY_BACKEND_DATABASE_URL=… python -m tenantry_backend.migrate`.
 
-An empty database gets the tables, an older one the missing revisions; on a current one nothing changes. Ends with 0 and
-prints the schema's revision. 4 s on an empty database, so the operator does it once per MLflow version and clones.
+The URL may stand in a file instead, which TENANTRY_BACKEND_DATABASE_URL_FILE names. An empty database gets the tables,
+an older one the missing revisions; on a current one nothing changes. Ends with 0 and prints the schema's revision; with
+2 when a variable is wrong, with 1 when the database is: the last line on standard error says why. 4 s on an empty
+database, so the operator does it once per MLflow version and clones.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Final
+from pathlib import Path
+from typing import Final, NoReturn
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tenantry_backend.environment import BEFORE_IMPORT, with_driver
+from tenantry_backend.settings import URL_EXAMPLE, is_postgresql
 
-__all__ = ["URL_VARIABLE", "upgrade"]
+__all__ = ["FILE_VARIABLE", "URL_VARIABLE", "upgrade"]
 
 URL_VARIABLE: Final = "TENANTRY_BACKEND_DATABASE_URL"
+FILE_VARIABLE: Final = "TENANTRY_BACKEND_DATABASE_URL_FILE"
+
+_WRONG_SETTING: Final = 2
 
 
 def upgrade(url: str) -> str:
@@ -35,10 +45,34 @@ def upgrade(url: str) -> str:
 
 
 def _main() -> None:
-    url = os.environ.pop(URL_VARIABLE, "")
-    if not url:
-        sys.exit(f"set {URL_VARIABLE} to the database's URL, as in postgresql://role:password@host:5432/name")
-    print(upgrade(url))  # noqa: T201  the answer of a command
+    url = _url()
+    try:
+        print(upgrade(url))  # noqa: T201  the answer of a command
+    except (SQLAlchemyError, CommandError) as error:
+        # SQLAlchemy adds the statement and a link: the driver's own words say what is wrong.
+        words = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        sys.exit(f"the schema is not made: {' '.join(str(words).split())}")
+
+
+def _url() -> str:
+    given, file = os.environ.pop(URL_VARIABLE, ""), os.environ.get(FILE_VARIABLE, "")
+    if given and file:
+        _refuse(f"set {URL_VARIABLE} or {FILE_VARIABLE}, not both")
+    if file:
+        try:
+            given = Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            _refuse(f"{FILE_VARIABLE}: {file}: {error.strerror}")
+    if not given:
+        _refuse(f"set {URL_VARIABLE} to the database's URL, as in {URL_EXAMPLE}, or {FILE_VARIABLE} to a file with it")
+    if not is_postgresql(given):
+        _refuse(f"the database's URL cannot be read: write it like {URL_EXAMPLE}")
+    return given
+
+
+def _refuse(reason: str) -> NoReturn:
+    sys.stderr.write(f"{reason}\n")
+    sys.exit(_WRONG_SETTING)
 
 
 if __name__ == "__main__":
