@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.requirement import missing
+from tests.support.requirement import missing, required
 from tests.support.wait import until
 
 __all__ = ["Cluster", "Failed", "running_cluster"]
@@ -125,6 +125,8 @@ def running_cluster() -> Iterator[Cluster]:
         _import(cluster)
         yield cluster
         return
+    if not required("e2e"):
+        missing("e2e", "these take minutes and a node of their own: run make test-e2e")
     _need()
     home = Path(tempfile.mkdtemp(prefix="tenantry-node-"))
     environment = os.environ | {"CLUSTER_DIR": str(home), "KEEP_LOGS": str(_CACHE / "cluster" / "log")}

@@ -34,6 +34,7 @@ _OUTSIDE = {"s3.services.svc": "10.96.0.60", "postgresql.services.svc": "10.96.0
 _POSTGRES = "postgresql.services.svc"
 # In the pods of the installation.
 CA_FILE = "/etc/tenantry/postgres/ca.crt"
+_ROLES = ("owner", "operator", "api", "provision")
 
 
 def _password() -> str:
@@ -90,9 +91,6 @@ class Services:
             aws_access_key_id=access,
             aws_secret_access_key=signed,
         )
-
-
-_ROLES = ("owner", "operator", "api", "provision")
 
 
 def start_services(cluster: Cluster, home: Path) -> Services:

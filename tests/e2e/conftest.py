@@ -1,0 +1,51 @@
+"""One node, one installation with two workspaces and three projects, for all tests of this folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.cluster import Cluster, running_cluster
+from tests.support.figures import Figure
+from tests.support.installation import Installation, install
+from tests.support.services import MANIFESTS, Services, start_services
+
+_FIGURES = pytest.StashKey[list[tuple[str, float]]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for what, seconds in config.stash.get(_FIGURES, []):
+        terminalreporter.write_line(f"{seconds:7.2f} s  {what}")
+
+
+@pytest.fixture(scope="session")
+def figure(pytestconfig: pytest.Config) -> Figure:
+    """Keeps a figure for the end of the run."""
+    kept = pytestconfig.stash.setdefault(_FIGURES, [])
+    return lambda what, seconds: kept.append((what, seconds))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def services(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return start_services(cluster, tmp_path_factory.mktemp("services"))
+
+
+@pytest.fixture(scope="session")
+def installation(cluster: Cluster, services: Services, figure: Figure) -> Installation:
+    begun = time.monotonic()
+    installed = install(cluster, services)
+    figure("helm install, until the door answers", time.monotonic() - begun)
+    cluster.apply((MANIFESTS / "tenants.yaml").read_text())
+    for workspace in ("vision", "language"):
+        cluster.kubectl("wait", "--for=create", f"namespace/ws-{workspace}", "--timeout=60s")
+    cluster.apply((MANIFESTS / "projects.yaml").read_text())
+    figure("kubectl apply of three projects, until all are ready", installed.wait_until_ready())
+    return installed

@@ -1,0 +1,150 @@
+"""What dies comes back by itself, and nothing that was acknowledged is lost. Each says how long it took to heal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.cluster import Cluster
+from tests.support.figures import Figure
+from tests.support.installation import NAMESPACE, Installation
+from tests.support.services import NAMESPACE as SERVICES
+from tests.support.site import Caller
+from tests.support.wait import until
+
+_PATIENCE = 180.0
+
+
+@pytest.fixture(scope="module")
+def alice(installation: Installation) -> Caller:
+    caller = installation.caller("alice", "vision", "detection")
+    until(lambda: _works(caller), deadline=_PATIENCE, what="vision/detection")
+    return caller
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_lost(alice: Caller) -> Iterator[None]:
+    run = alice.log_run(0.25)
+    yield
+    assert until(lambda: _loss_of(alice, run), deadline=_PATIENCE, what="the run from before") == 0.25
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 2.5, 5.0])
+def test_an_operator_that_is_killed_while_it_makes_a_project_is_replaced(
+    installation: Installation, figure: Figure, seconds: float
+) -> None:
+    cluster, name = installation.cluster, f"killed-{int(seconds * 10)}"
+    cluster.apply(_project(name))
+    time.sleep(seconds)  # Each a later stage of the making.
+    leader = installation.leader()
+    begun = time.monotonic()
+    _kill(cluster, leader, NAMESPACE)
+    until(lambda: installation.leader() not in {"", leader}, deadline=60, what="another leader")
+    figure(f"operator killed after {seconds} s: another leads", time.monotonic() - begun)
+    installation.wait_until_ready([("vision", name)], _PATIENCE)
+    figure(f"operator killed after {seconds} s: the project is ready", time.monotonic() - begun)
+    cluster.delete("project", name, "ws-vision", wait=False)
+
+
+def test_a_backend_that_is_killed_comes_back(installation: Installation, alice: Caller, figure: Figure) -> None:
+    selector = "tenantry.dev/project=detection"
+    (pod,) = installation.cluster.get("pod", namespace="ws-vision", selector=selector)["items"]
+    begun = time.monotonic()
+    _kill(installation.cluster, pod["metadata"]["name"], "ws-vision")
+    until(lambda: _works(alice), deadline=_PATIENCE, what="vision/detection")
+    figure("backend killed", time.monotonic() - begun)
+
+
+def test_a_door_that_is_killed_is_not_missed(installation: Installation, alice: Caller, figure: Figure) -> None:
+    first, *_others = installation.door_pods()
+    begun = time.monotonic()
+    _kill(installation.cluster, first, NAMESPACE)
+    until(lambda: _works(alice), deadline=_PATIENCE, what="another door")
+    figure("door killed: the next answer", time.monotonic() - begun)
+    installation.cluster.rolled_out("statefulset/tenantry-tenant-api", NAMESPACE)
+    figure("door killed: all replicas ready", time.monotonic() - begun)
+
+
+def test_a_postgresql_that_was_down_is_used_again(installation: Installation, alice: Caller, figure: Figure) -> None:
+    with _down(installation.cluster, "postgresql"):
+        until(lambda: not _works(alice), deadline=30, what="the outage")
+    begun = time.monotonic()
+    until(lambda: _works(alice), deadline=_PATIENCE, what="vision/detection")
+    figure("PostgreSQL down: the first answer after it is back", time.monotonic() - begun)
+    installation.wait_until_ready(deadline=_PATIENCE)
+    figure("PostgreSQL down: all projects ready after it is back", time.monotonic() - begun)
+
+
+def test_an_s3_that_was_down_is_used_again(installation: Installation, alice: Caller, figure: Figure) -> None:
+    run = alice.log_run(0.5)
+    path = f"/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/note.txt"
+
+    def put() -> bool:
+        return alice.ask("PUT", path, b"x" * 1000).status == 200
+
+    until(put, deadline=_PATIENCE, what="an upload")
+    with _down(installation.cluster, "s3"):
+        until(lambda: not put(), deadline=60, what="the outage")
+        assert _works(alice)
+    begun = time.monotonic()
+    until(put, deadline=_PATIENCE, what="an upload")
+    figure("S3 down: the first upload after it is back", time.monotonic() - begun)
+
+
+def test_a_kubelet_that_restarts_is_not_noticed(installation: Installation, alice: Caller, figure: Figure) -> None:
+    cluster = installation.cluster
+    before = cluster.get("lease", "node1", "kube-node-lease")["spec"]["renewTime"]
+    begun = time.monotonic()
+    cluster.node("pkill", "-x", "kubelet")
+
+    def back() -> bool:
+        assert _works(alice)
+        return str(cluster.get("lease", "node1", "kube-node-lease")["spec"]["renewTime"]) > before
+
+    until(back, deadline=60, what="the kubelet")
+    figure("kubelet killed: it reports again, with every request answered meanwhile", time.monotonic() - begun)
+
+
+@contextmanager
+def _down(cluster: Cluster, name: str) -> Iterator[None]:
+    """Without any pod of it, until the end of the block; ready again when this returns."""
+    cluster.kubectl("-n", SERVICES, "scale", f"statefulset/{name}", "--replicas=0")
+    pods: Callable[[], list[object]] = lambda: list(  # noqa: E731
+        cluster.get("pod", namespace=SERVICES, selector=f"app={name}")["items"]
+    )
+    until(lambda: not pods(), deadline=60, what=f"the end of {name}")
+    try:
+        yield
+    finally:
+        cluster.kubectl("-n", SERVICES, "scale", f"statefulset/{name}", "--replicas=1")
+        cluster.rolled_out(f"statefulset/{name}", SERVICES)
+
+
+def _kill(cluster: Cluster, pod: str, namespace: str) -> None:
+    """Without notice, as when a node dies."""
+    cluster.kubectl("-n", namespace, "delete", "pod", pod, "--force", "--grace-period=0", "--wait=false")
+
+
+def _works(caller: Caller) -> bool:
+    try:
+        return caller.mlflow("GET", "experiments/get?experiment_id=0").status == 200
+    except OSError:  # The connection, or nobody behind the address.
+        return False
+
+
+def _loss_of(caller: Caller, run: str) -> float | None:
+    try:
+        return caller.loss_of(run)
+    except (OSError, AssertionError):
+        return None
+
+
+def _project(name: str) -> str:
+    return (
+        "apiVersion: tenantry.dev/v1alpha1\nkind: Project\n"
+        f"metadata: {{name: {name}, namespace: ws-vision}}\n"
+        f"spec: {{displayName: {name}, owner: 'user:alice@example.org'}}\n"
+    )

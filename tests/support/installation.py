@@ -1,0 +1,219 @@
+"""The chart installed in a cluster with the three images, and who is there: people outside, and pods that train."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from hack.demo.browser import Person
+
+from tests.support.cluster import Cluster, Failed
+from tests.support.helm import CHART
+from tests.support.services import ISSUER, MANIFESTS, PUBLIC_URL, S3_IAM_URL, S3_URL, Services, secret
+from tests.support.site import Caller
+from tests.support.wait import until
+
+__all__ = ["NAMESPACE", "PROJECTS", "RELEASE", "Installation", "install", "uninstall"]
+
+NAMESPACE = RELEASE = "tenantry"
+# Workspace and name of each project of manifests/projects.yaml.
+PROJECTS = (("vision", "segmentation"), ("vision", "detection"), ("language", "translation"))
+_TOKEN = "/var/run/tenantry/token"
+
+
+@dataclass(frozen=True)
+class Installation:
+    cluster: Cluster
+    services: Services
+
+    def ready(self, workspace: str, name: str) -> bool:
+        return self.conditions(workspace, name).get("Ready", ("", "", ""))[0] == "True"
+
+    def conditions(self, workspace: str, name: str) -> dict[str, tuple[str, str, str]]:
+        return self.cluster.conditions("project", name, f"ws-{workspace}")
+
+    def wait_until_ready(self, projects: Iterable[tuple[str, str]] = PROJECTS, deadline: float = 180) -> float:
+        """Seconds that it took. What a project lacks is in the failure."""
+        begun = time.monotonic()
+        for workspace, name in projects:
+            try:
+                until(functools.partial(self.ready, workspace, name), deadline=deadline)
+            except AssertionError as error:
+                lacks = json.dumps(self.conditions(workspace, name), indent=1)
+                raise AssertionError(f"{workspace}/{name} is not ready: {lacks}") from error
+        return time.monotonic() - begun
+
+    def token(self, username: str) -> str:
+        """A personal token of somebody who signs in at the provider."""
+        person = Person(PUBLIC_URL, username)
+        person.sign_in()
+        return person.create_token("e2e")
+
+    def caller(self, username: str, workspace: str, name: str) -> Caller:
+        return Caller(PUBLIC_URL, self.token(username), f"/w/{workspace}/p/{name}")
+
+    def door_pods(self) -> list[str]:
+        pods = self.cluster.get("pod", namespace=NAMESPACE, selector="app.kubernetes.io/component=tenant-api")["items"]
+        return [str(it["metadata"]["name"]) for it in pods]
+
+    def leader(self) -> str:
+        """Name of the operator's pod that holds the Lease."""
+        lease = self.cluster.get("lease", f"tenantry-{RELEASE}", NAMESPACE)
+        return str(lease["spec"].get("holderIdentity") or "")
+
+    def train(
+        self, name: str, script: Path, workspace: str, project: str, *, deadline: float = 600
+    ) -> tuple[bool, str]:
+        """Run a script in a pod as `train/runner`, as docs/workload-identity.md says; see Cluster.pod_ended."""
+        self.start_training(name, script, workspace, project)
+        return self.cluster.pod_ended(name, "train", deadline)
+
+    def start_training(self, name: str, script: Path, workspace: str, project: str) -> None:
+        url = f"{PUBLIC_URL}/w/{workspace}/p/{project}"
+        self.cluster.delete("pod", name, "train")
+        self.cluster.apply(_script(name, script.read_text()), _training_pod(name, url))
+
+
+def install(cluster: Cluster, services: Services, **values: Any) -> Installation:
+    """Install, or upgrade, and wait until every pod is ready and the way in leads somewhere."""
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        secret("postgres", NAMESPACE, **_urls(services)),
+        secret("postgres-ca", NAMESPACE, **{"ca.crt": (services.home / "ca.crt").read_text()}),
+        secret("s3", NAMESPACE, accessKey=services.s3_key[0], secretKey=services.s3_key[1]),
+        (MANIFESTS / "door.yaml").read_text(),
+    )
+    # Another key would make another log of what is one.
+    if cluster.find("secret", "audit", NAMESPACE) is None:
+        cluster.apply(secret("audit", NAMESPACE, **{"signing.key": _signing_key()}))
+    given = ("--namespace", NAMESPACE, "--values", "-", "--wait", "--timeout", "5m")
+    try:
+        cluster.helm("upgrade", "--install", RELEASE, str(CHART), *given, stdin=json.dumps(_values() | values))
+    except Failed as error:
+        raise Failed(f"{error}\n{describe(cluster, NAMESPACE)}") from error
+    until(_open, deadline=60, what="the door to answer at its address")
+    return Installation(cluster, services)
+
+
+def uninstall(cluster: Cluster) -> None:
+    cluster.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "3m")
+
+
+def describe(cluster: Cluster, namespace: str) -> str:
+    """Pods, events and the ends of logs: what a person would look at first."""
+    said = [cluster.kubectl("-n", namespace, "get", "pods,jobs", "-o", "wide")]
+    said.append(cluster.kubectl("-n", namespace, "get", "events", "--sort-by=.lastTimestamp")[-4000:])
+    for pod in cluster.get("pod", namespace=namespace)["items"]:
+        name = pod["metadata"]["name"]
+        try:
+            logs = cluster.kubectl("-n", namespace, "logs", name, "--all-containers", "--prefix", "--tail=30")
+        except Failed as error:
+            logs = str(error)
+        said.append(logs[-4000:])
+    return "\n".join(said)
+
+
+def _open() -> bool:
+    try:
+        return requests.get(f"{PUBLIC_URL}/readyz", timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def _urls(services: Services) -> dict[str, str]:
+    databases = {"owner": "tenantry", "operator": "tenantry", "api": "tenantry", "provision": "postgres"}
+    return {f"{role}Url": services.url(role, database) for role, database in databases.items()}
+
+
+def _signing_key() -> str:
+    return (
+        ed25519.Ed25519PrivateKey.generate()
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+def _values() -> dict[str, Any]:
+    def image(name: str) -> dict[str, str]:
+        return {"registry": "localhost", "repository": f"tenantry-{name}", "tag": "dev", "pullPolicy": "Never"}
+
+    def peers(app: str) -> list[dict[str, Any]]:
+        namespace = {"matchLabels": {"kubernetes.io/metadata.name": "services"}}
+        return [{"namespaceSelector": namespace, "podSelector": {"matchLabels": {"app": app}}}]
+
+    return {
+        "publicUrl": PUBLIC_URL,
+        "database": {"existingSecret": "postgres", "caSecret": "postgres-ca"},
+        "storage": {"existingSecret": "s3", "endpoint": S3_URL, "iamEndpoint": S3_IAM_URL},
+        "oidc": {"issuer": ISSUER},
+        "audit": {"signingKeySecret": "audit"},
+        "operator": {"image": image("operator")},
+        "tenantApi": {"image": image("api"), "persistence": {"size": "1Gi"}},
+        "backend": {"image": image("backend")},
+        "networkPolicy": {
+            "tenantApi": {
+                "from": [
+                    {"ipBlock": {"cidr": "10.99.0.1/32"}},  # people outside
+                    {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "train"}}},
+                ]
+            },
+            "database": {"peers": peers("postgresql")},
+            "storage": {"peers": peers("s3")},
+            "oidc": {"peers": peers("oidc")},
+            "apiServer": {"peers": [{"ipBlock": {"cidr": "10.99.0.2/32"}}]},
+        },
+    }
+
+
+def _script(name: str, text: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "train"},
+        "data": {"script.py": text},
+    }
+
+
+def _training_pod(name: str, url: str) -> dict[str, Any]:
+    command = f'export MLFLOW_TRACKING_TOKEN="$(cat {_TOKEN})" && exec python -W ignore /script/script.py {url} /tmp'
+    token = {"serviceAccountToken": {"path": "token", "audience": PUBLIC_URL, "expirationSeconds": 3600}}
+    container = {
+        "name": "train",
+        "image": "localhost/tenantry-backend:dev",
+        "imagePullPolicy": "Never",
+        "command": ["sh", "-c", command],
+        "env": [
+            {"name": "HOME", "value": "/tmp"},
+            {"name": "DO_NOT_TRACK", "value": "true"},
+            {"name": "MLFLOW_TRACKING_URI", "value": url},
+        ],
+        "volumeMounts": [
+            {"name": "script", "mountPath": "/script"},
+            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "tenantry", "mountPath": "/var/run/tenantry", "readOnly": True},
+        ],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    spec = {
+        "serviceAccountName": "runner",
+        "automountServiceAccountToken": False,
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {"runAsNonRoot": True, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [
+            {"name": "script", "configMap": {"name": name}},
+            {"name": "tmp", "emptyDir": {}},
+            {"name": "tenantry", "projected": {"sources": [token]}},
+        ],
+    }
+    metadata = {"name": name, "namespace": "train", "labels": {"app": "train"}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
