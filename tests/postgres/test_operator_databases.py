@@ -187,11 +187,15 @@ def test_an_administrator_need_not_be_a_superuser(
     address = small.ensure(plan(workspace, "signs"))
     assert probe.logs_in(address).ok
     assert probe.others_refused(address, frozenset({template_name("3.17.2")})).ok
+    rotated = small.rotate(plan(workspace, "signs"))
+    small.retire(plan(workspace, "signs"))
+    assert probe.logs_in(rotated).ok
+    assert not probe.logs_in(address).ok
     small.remove(plan(workspace, "signs").name)
     postgres_server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
-@pytest.mark.parametrize(("what", "at_least"), [("ensure", 15), ("remove", 4), ("template", 12)])
+@pytest.mark.parametrize(("what", "at_least"), [("ensure", 16), ("remove", 6), ("template", 12), ("rotate", 10), ("retire", 5)])
 def test_killed_before_any_statement_it_is_done_by_the_next_pass(
     postgres_server: PostgresServer, databases: Postgres, workspace: str, tmp_path: Path, *, what: str, at_least: int
 ) -> None:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from tenantry_catalog.engine import libpq_url
 from tenantry_crds.project import Tracking
 from tenantry_operator import probe
-from tenantry_operator.facts import ProjectKey
+from tenantry_operator.facts import DatabasePlan, ProjectKey
 from tenantry_operator.plan.database import plan_database
 from tenantry_operator.plan.naming import template_name
 from tenantry_operator.provision.administrator import Administrator
@@ -48,6 +48,16 @@ def main(url: str, state: str, workspace: str, what: str) -> None:
             lambda: databases.remove(plan.name),
             lambda: databases.ensure(plan),
             lambda: not _exists(url, plan.name),
+        ),
+        "rotate": (
+            lambda: databases.rotate(plan),
+            lambda: _begin_anew(databases, plan),
+            lambda: _usable(databases.rotate(plan)) and _logins(url, plan.name) == 2,  # noqa: PLR2004  the overlap
+        ),
+        "retire": (
+            lambda: databases.retire(plan),
+            lambda: (databases.ensure(plan), databases.rotate(plan)),
+            lambda: _usable(databases.ensure(plan)) and _logins(url, plan.name) == 1,
         ),
         "template": (
             lambda: quick.ensure(workspace),
@@ -94,6 +104,19 @@ def _die_at(number: int, work: Callable[[], object]) -> None:
 def _quick_schema(url: SecretStr) -> None:
     with psycopg.connect(libpq_url(url.get_secret_value())) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num text)")
+
+
+def _begin_anew(databases: Postgres, plan: DatabasePlan) -> None:
+    databases.remove(plan.name)
+    databases.ensure(plan)
+
+
+def _logins(url: str, name: str) -> int:
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_roles WHERE starts_with(rolname, %s) AND rolcanlogin", (name,)
+        )
+        return int((found.fetchone() or (0,))[0])
 
 
 def _usable(address: SecretStr) -> bool:

@@ -1,4 +1,5 @@
-"""A project's database on PostgreSQL: cloned from a migrated template, with one role of its own that alone may log in.
+"""A project's database on PostgreSQL: cloned from a migrated template, with one role of its own that alone may log in,
+under its own name or, once its password was rotated, under another.
 
 A database is made under a draft name and renamed when it is complete, so that one of the final name is always whole.
 A draft that is found was left by a kill: it never held data, and is dropped. On what is there already, only what
@@ -8,6 +9,7 @@ differs from the plan is changed: nothing is written at rest.
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import NamedTuple
 
 import psycopg
@@ -22,6 +24,8 @@ from tenantry_operator.facts import DatabasePlan
 from tenantry_operator.plan.naming import TEMPLATE_ROLE, draft_name
 from tenantry_operator.provision import SecretStore
 from tenantry_operator.provision.administrator import CONNECT_SECONDS, Administrator, create_role, set_password
+from tenantry_operator.provision.credential import Clock, Credential, Credentials, now
+from tenantry_operator.provision.logins import close_logins, drop_logins, next_login, open_login
 from tenantry_operator.provision.template import Templates
 
 __all__ = ["Postgres"]
@@ -47,47 +51,77 @@ FROM pg_database WHERE datname = %(name)s
 class Postgres:
     """Thread-safe: databases of different projects are made side by side."""
 
-    def __init__(self, administrator: Administrator, templates: Templates, passwords: SecretStore) -> None:
+    def __init__(
+        self, administrator: Administrator, templates: Templates, passwords: SecretStore, clock: Clock = now
+    ) -> None:
         self._administrator = administrator
         self._templates = templates
-        self._passwords = passwords
+        self._credentials = Credentials(passwords, clock)
 
     def address(self, plan: DatabasePlan) -> SecretStr | None:
         """Return the URL with which the role logs in, without touching anything; None while it has no password."""
-        password = self._passwords.read(plan.name)
-        return password and self._administrator.address(plan.name, plan.name, password)
+        held = self._credentials.read(plan.name)
+        return None if held is None else self._url(plan.name, held)
 
     def ensure(self, plan: DatabasePlan) -> SecretStr:
         """Make whatever is missing, and return `address`."""
         with self._administrator.alone(plan.name) as admin:
-            password = self._ensure_role(admin, plan.name)
+            held = self._ensure_role(admin, plan.name)
             found = _find(admin, plan.name)
             if found is None:
                 self._make(admin, plan, self._templates.ensure(plan.mlflow_version))
             else:
                 _correct(admin, plan, found)
-            address = self._administrator.address(plan.name, plan.name, password)
+            address = self._url(plan.name, held)
             if not _accepts(address):
-                set_password(admin, plan.name, password)
+                open_login(admin, plan.name, held.login, held.secret)
+            # Who else can log in has a password that nobody keeps: of a rotation that was killed, or of a lost store.
+            close_logins(admin, plan.name, but={held.login, held.replaced})
         return address
 
+    def rotate(self, plan: DatabasePlan) -> SecretStr:
+        """Make another login the current one, and return `address`. The replaced one works until `retire`."""
+        self.ensure(plan)
+        with self._administrator.alone(plan.name) as admin:
+            held = self._ensure_role(admin, plan.name)
+            # Nothing happens while the last rotation waits to be retired.
+            if not held.replaced:
+                login, password = next_login(plan.name, held.login), _new_password()
+                open_login(admin, plan.name, login, password)
+                held = self._credentials.write(plan.name, login, password, replaced=held.login)
+        return self._url(plan.name, held)
+
+    def retire(self, plan: DatabasePlan) -> None:
+        """Refuse every login but the current one, and end the sessions of those refused."""
+        held = self._credentials.read(plan.name)
+        if held and held.replaced:
+            with self._administrator.alone(plan.name) as admin:
+                close_logins(admin, plan.name, but={held.login})
+            self._credentials.retire(plan.name)
+
+    def age(self, plan: DatabasePlan) -> timedelta | None:
+        """Return how old the current password is; None when there is none, or nobody knows."""
+        return self._credentials.age(plan.name)
+
     def remove(self, name: str) -> None:
-        """Drop the database with all that it holds, its role and the password."""
+        """Drop the database with all that it holds, its roles and the password."""
         with self._administrator.alone(name) as admin:
             for database in (draft_name(name), name):
                 admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(database)))
-            admin.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(name)))
-        self._passwords.remove(name)
+            drop_logins(admin, name)
+        self._credentials.remove(name)
 
-    def _ensure_role(self, admin: Connection, name: str) -> SecretStr:
+    def _url(self, name: str, held: Credential) -> SecretStr:
+        return self._administrator.address(name, held.login, held.secret)
+
+    def _ensure_role(self, admin: Connection, name: str) -> Credential:
         """The password is stored before the role exists: killed in between, the next pass finds it."""
-        password = self._passwords.read(name)
-        if password is None:
-            password = SecretStr(secrets.token_urlsafe(32))
-            self._passwords.write(name, password)
-        if create_role(admin, name):
-            set_password(admin, name, password)
-        return password
+        held = self._credentials.read(name)
+        if held is None:
+            held = self._credentials.write(name, name, _new_password())
+        if create_role(admin, name) and held.login == name:
+            set_password(admin, name, held.secret)
+        return held
 
     def _make(self, admin: Connection, plan: DatabasePlan, template: str) -> None:
         draft, role = Identifier(draft_name(plan.name)), Identifier(plan.name)
@@ -135,3 +169,7 @@ def _accepts(address: SecretStr) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def _new_password() -> SecretStr:
+    return SecretStr(secrets.token_urlsafe(32))
