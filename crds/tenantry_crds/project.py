@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -26,6 +27,7 @@ from tenantry_crds.rules import Rule, Unique, matching, set_once
 from tenantry_crds.workspace import Workspace
 
 __all__ = [
+    "ArtifactStore",
     "Gate",
     "Isolation",
     "Project",
@@ -88,6 +90,48 @@ class Tracking(Value):
     """How much CPU and memory the backend gets."""
 
 
+Bucket = Annotated[
+    str,
+    Field(max_length=63),
+    matching("[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]", "must be 3 to 63 lower-case letters, digits, dots and hyphens"),
+]
+Prefix = Annotated[
+    str,
+    Field(max_length=512),
+    matching("([A-Za-z0-9_-][A-Za-z0-9._-]*/)+", "must be names that end with a slash each, like team/project/"),
+]
+SecretName = Annotated[
+    str,
+    Field(max_length=253),
+    matching("[a-z0-9]([-.a-z0-9]*[a-z0-9])?", "must be lower-case letters, digits, dots and hyphens"),
+]
+
+
+class ArtifactStore(Value):
+    """Where artifacts lie on a cluster. One machine has a directory for each project and does not look at this."""
+
+    rules = (
+        set_once("bucket"),
+        set_once("prefix"),
+        Rule(
+            "prefix needs a bucket: name the bucket that it is in",
+            "!has(self.prefix) || has(self.bucket)",
+            lambda store: store.prefix is None or store.bucket is not None,
+        ),
+    )
+
+    bucket: Bucket | None = None
+    """Bucket of the project; without it the operator's own choice. Cannot change once it is set."""
+    prefix: Prefix | None = None
+    """Part of the bucket that is the project's. Cannot change once it is set."""
+    secret_name: SecretName | None = None
+    """A Secret of the project's namespace with `accessKeyId` and `secretAccessKey`, where keys are made elsewhere."""
+    service_account_annotations: Annotated[
+        Mapping[str, Annotated[str, Field(max_length=1024)]], Field(max_length=20)
+    ] = {}
+    """Annotations of the backend's ServiceAccount, such as a cloud's role: the backend then needs no key."""
+
+
 class Promotion(Value):
     """What it takes to move a model's alias or stage."""
 
@@ -123,6 +167,8 @@ class ProjectSpec(Value):
     """Grants that hold in this project, beside those of the workspace."""
     tracking: Tracking = Tracking()
     """The MLflow server."""
+    artifacts: ArtifactStore = ArtifactStore()
+    """Where artifacts lie."""
     isolation: Isolation = Isolation.POD
     """`pod` gives the backend a pod of its own; `process` a process in its workspace's pod, for small projects."""
     hibernation: Hibernation = Hibernation()

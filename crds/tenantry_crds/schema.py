@@ -99,6 +99,8 @@ def structural(node: Schema, known: Mapping[str, Schema]) -> Schema:
         written["description"] = " ".join(node["description"].split())
     if "properties" in node:
         written["properties"] = {name: structural(field, known) for name, field in node["properties"].items()}
+    if isinstance(node.get("additionalProperties"), Mapping):
+        written["additionalProperties"] = structural(node["additionalProperties"], known)
     if "items" in node:
         written["items"] = structural(node["items"], known)
     return written | _default(node)

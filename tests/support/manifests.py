@@ -25,6 +25,7 @@ _FIELDS = "must be a mapping of fields"
 _TEXT = "must be a text: put it in quotes"
 _OWNER = "must be group:<name> or user:<e-mail address>"
 _NOBODY = "must name somebody: list at least one of users, groups, serviceAccounts"
+_BUCKET = "must be 3 to 63 lower-case letters, digits, dots and hyphens"
 _VERSION = "must be a supported MLflow version: 3.17.2"
 
 
@@ -99,6 +100,27 @@ INVALID: dict[str, tuple[object, str, str]] = {
         project(displayName="a" * 101),
         "spec.displayName",
         "must be at most 100 characters",
+    ),
+    "a bucket with a capital": (project(artifacts={"bucket": "Roads"}), "spec.artifacts.bucket", _BUCKET),
+    "a prefix without a slash": (
+        project(artifacts={"bucket": "roads", "prefix": "a"}),
+        "spec.artifacts.prefix",
+        "must be names that end with a slash each, like team/project/",
+    ),
+    "a prefix of no bucket": (
+        project(artifacts={"prefix": "a/"}),
+        "spec.artifacts",
+        "prefix needs a bucket: name the bucket that it is in",
+    ),
+    "a Secret with a slash": (
+        project(artifacts={"secretName": "a/b"}),
+        "spec.artifacts.secretName",
+        "must be lower-case letters, digits, dots and hyphens",
+    ),
+    "an annotation of a pod that is a number": (
+        project(artifacts={"serviceAccountAnnotations": {"role": 1}}),
+        "spec.artifacts.serviceAccountAnnotations.role",
+        _TEXT,
     ),
     "access that is no list": (project(access={"role": "viewer"}), "spec.access", "must be a list"),
     "a grant that is a word": (project(access=["viewer"]), "spec.access[0]", _FIELDS),
