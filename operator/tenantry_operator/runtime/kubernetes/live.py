@@ -1,0 +1,108 @@
+"""What the operator has made on the cluster, as it is there now: filled by lists and watches, read by everybody.
+
+Small: an object is kept compressed, without what the API server adds for itself. A thousand projects are some
+megabytes.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import Any, Final
+
+from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
+from tenantry_operator.plan.objects.metadata import PROJECT, WORKSPACE
+from tenantry_operator.runtime.kubernetes.client import Document
+from tenantry_operator.runtime.kubernetes.kinds import Ref, ref_of
+
+__all__ = ["Live", "key_of"]
+
+# A status is news each second while a pod starts; only a Deployment's is looked at.
+_STATUS: Final = "Deployment"
+
+
+class Live:
+    """Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._objects: dict[Ref, tuple[int, bytes]] = {}
+        self._by_key: defaultdict[Key, set[Ref]] = defaultdict(set)
+
+    def get(self, ref: Ref) -> Document | None:
+        with self._lock:
+            found = self._objects.get(ref)
+        return None if found is None else json.loads(zlib.decompress(found[1]))
+
+    def of(self, key: Key) -> frozenset[Ref]:
+        """Return all that carries the labels of this key."""
+        with self._lock:
+            return frozenset(self._by_key.get(key, ()))
+
+    def keys(self) -> frozenset[Key]:
+        with self._lock:
+            return frozenset(key for key, refs in self._by_key.items() if refs)
+
+    def put(self, kind: str, document: Mapping[str, Any]) -> Key | None:
+        """Remember an object; return whose it is if this is news. An older version than the known one is none."""
+        ref, key, version = ref_of(kind, document), key_of(document), _version(document)
+        kept = zlib.compress(json.dumps(_essence(kind, document), sort_keys=True).encode(), 1)
+        with self._lock:
+            known = self._objects.get(ref)
+            if key is None or (known and (known[0] >= version or known[1] == kept)):
+                return None
+            self._objects[ref] = version, kept
+            self._by_key[key].add(ref)
+        return key
+
+    def remove(self, kind: str, document: Mapping[str, Any]) -> Key | None:
+        """Forget an object that is gone; return whose it was."""
+        ref, key = ref_of(kind, document), key_of(document)
+        with self._lock:
+            self._objects.pop(ref, None)
+            if key is not None:
+                self._by_key[key].discard(ref)
+        return key
+
+    def keep_only(self, kind: str, there: Iterable[Ref]) -> frozenset[Key]:
+        """Forget what a list no longer names; return whose it was."""
+        named = frozenset(there)
+        with self._lock:
+            gone = {ref for ref in self._objects if ref.kind == kind and ref not in named}
+            owners = frozenset(key for key, refs in self._by_key.items() if refs & gone)
+            for ref in gone:
+                del self._objects[ref]
+            for key in owners:
+                self._by_key[key] -= gone
+        return owners
+
+
+def key_of(document: Mapping[str, Any]) -> Key | None:
+    """Return whose an object is, by its labels; None when it carries none of ours."""
+    labels = document["metadata"].get("labels", {})
+    if WORKSPACE not in labels:
+        return None
+    if PROJECT in labels:
+        return ProjectKey(labels[WORKSPACE], labels[PROJECT])
+    return WorkspaceKey(labels[WORKSPACE])
+
+
+def _version(document: Mapping[str, Any]) -> int:
+    """Return the resource version as a number: since Kubernetes 1.35 clients may compare them (KEP-5504)."""
+    return int(document["metadata"].get("resourceVersion", 0))
+
+
+def _essence(kind: str, document: Mapping[str, Any]) -> Document:
+    metadata = document["metadata"]
+    kept: Document = {field: value for field, value in document.items() if field not in {"metadata", "status"}}
+    kept["metadata"] = {
+        field: metadata[field]
+        for field in ("name", "namespace", "uid", "labels", "annotations", "generation", "deletionTimestamp")
+        if field in metadata
+    }
+    if kind == _STATUS and "status" in document:
+        kept["status"] = document["status"]
+    return kept

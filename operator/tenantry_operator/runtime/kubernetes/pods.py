@@ -1,0 +1,168 @@
+"""The runtime of a cluster: each server a Deployment of one pod. Kubernetes keeps it running; this asks for it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from tenantry_operator.facts import ProjectKey, ServerPlan, Site, WorkspaceKey, WorkspacePlan
+from tenantry_operator.plan.naming import database_name
+from tenantry_operator.plan.objects import backend_objects, workspace_objects
+from tenantry_operator.plan.objects.backend import address
+from tenantry_operator.plan.objects.metadata import backend_name, labels, namespace
+from tenantry_operator.provision import SecretStore
+from tenantry_operator.runtime import (
+    Failed,
+    Running,
+    ServerFailed,
+    ServerStarting,
+    Starting,
+    State,
+    Stopped,
+    WorkspaceRefused,
+)
+from tenantry_operator.runtime.kubernetes.apply import TAKEN, Applier
+from tenantry_operator.runtime.kubernetes.client import Client, ClusterRefused, Document
+from tenantry_operator.runtime.kubernetes.kinds import Ref
+from tenantry_operator.runtime.kubernetes.live import Live
+
+__all__ = ["KubernetesRuntime"]
+
+_ABSENT: Final = "its Deployment is not there yet"
+# Reasons of a waiting container that somebody has to do something about.
+_HOPELESS: Final = frozenset(
+    {"CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImagePull", "ImagePullBackOff",
+     "InvalidImageName", "RunContainerError"}
+)  # fmt: skip
+
+
+class KubernetesRuntime:
+    """Fulfils `Runtime`. What it knows of pods it knows from `live`; `start` and `stop` return before they are done."""
+
+    rolls = True
+
+    def __init__(self, client: Client, live: Live, passwords: SecretStore, site: Site) -> None:
+        self._client, self._live, self._passwords, self._site = client, live, passwords, site
+        self._applier = Applier(client, live)
+        self._addresses: dict[ProjectKey, Running] = {}
+
+    def ensure_workspace(self, plan: WorkspacePlan) -> None:
+        try:
+            self._applier.apply(plan.key, workspace_objects(plan, self._site))
+        except ClusterRefused as error:
+            reason = "NamespaceTaken" if error.reason == TAKEN else "NotApplied"
+            raise WorkspaceRefused(reason, str(error)) from error
+
+    def remove_workspace(self, key: WorkspaceKey) -> None:
+        """Its namespace stays: what others put into it is not ours to delete."""
+        self._applier.remove(key)
+
+    def prepare(self, plan: ServerPlan) -> None:
+        running = Running(address(plan), self._guard(plan.key))
+        self._addresses[plan.key] = running
+        if self._site.owns_namespaces and not self._in_our_namespace(plan.key):
+            raise ServerStarting(f"waits for the namespace {namespace(plan.key)} of its workspace")
+        try:
+            self._applier.apply(plan.key, backend_objects(plan, running.secret, self._site))
+        except ClusterRefused as error:
+            raise ServerFailed(f"Kubernetes refuses an object of the backend: {error}") from error
+
+    def start(self, plan: ServerPlan) -> Running:
+        deployment = self._deployment(plan.key)
+        if deployment and deployment["spec"].get("replicas") == 0:
+            self._scale(plan.key, 1)
+        state = self.state(plan.key)
+        if isinstance(state, Running):
+            return state
+        if trouble := isinstance(state, Starting | Failed) and self._trouble(plan.key):
+            raise ServerFailed(str(trouble))
+        raise ServerStarting(state.reason if isinstance(state, Starting | Failed) else "its pod is being made")
+
+    def stop(self, key: ProjectKey) -> None:
+        deployment = self._deployment(key)
+        if deployment and deployment["spec"].get("replicas") != 0:
+            self._scale(key, 0)
+
+    def state(self, key: ProjectKey) -> State:
+        deployment, known = self._deployment(key), self._addresses.get(key)
+        if deployment is None or deployment["spec"].get("replicas") == 0:
+            return Stopped()
+        status = deployment.get("status", {})
+        if known and status.get("availableReplicas", 0) > 0:
+            return known
+        return Starting(_refusal(status) or "its pod starts")
+
+    def dismantle(self, key: ProjectKey) -> None:
+        self._applier.remove(key)
+        self._addresses.pop(key, None)
+
+    def forget_secret(self, key: ProjectKey) -> None:
+        self._passwords.remove(_guard_name(key))
+
+    def close(self) -> None:
+        """Pods outlive the operator."""
+
+    def _guard(self, key: ProjectKey) -> SecretStr:
+        """What the guard asks for, made once: pods of two generations then admit the same door."""
+        secret = self._passwords.read(_guard_name(key))
+        if secret is None:
+            secret = SecretStr(secrets.token_urlsafe(32))
+            self._passwords.write(_guard_name(key), secret)
+        return secret
+
+    def _in_our_namespace(self, key: ProjectKey) -> bool:
+        found = self._live.get(Ref("Namespace", "", namespace(key)))
+        ours = labels(WorkspaceKey(key.workspace), self._site)
+        return found is not None and ours.items() <= found["metadata"].get("labels", {}).items()
+
+    def _deployment(self, key: ProjectKey) -> Document | None:
+        return self._live.get(_deployment_of(key))
+
+    def _scale(self, key: ProjectKey, replicas: int) -> None:
+        self._client.merge(_deployment_of(key), {"spec": {"replicas": replicas}}, "scale")
+
+    def _trouble(self, key: ProjectKey) -> str:
+        """Why no pod becomes ready, where somebody has to do something; empty while it may just take its time."""
+        selected = ",".join(f"{name}={value}" for name, value in labels(key, self._site).items())
+        for _, pods in self._client.pages("Pod", namespace(key), selected):
+            for pod in pods:
+                if trouble := next(_troubles(pod), ""):
+                    return trouble
+        deployment = self._deployment(key)
+        return _refusal(deployment.get("status", {})) if deployment else _ABSENT
+
+
+def _deployment_of(key: ProjectKey) -> Ref:
+    return Ref("Deployment", namespace(key), backend_name(key))
+
+
+def _guard_name(key: ProjectKey) -> str:
+    return f"guard.{database_name(key)}"
+
+
+def _refusal(status: Document) -> str:
+    """Why a Deployment cannot make a pod at all, such as a quota that is used up: by how much, Kubernetes says."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return str(condition["message"])
+    return ""
+
+
+def _troubles(pod: Document) -> Iterator[str]:
+    status: Any = pod.get("status", {})
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            yield f"its pod finds no node: {condition['message']}"
+    for container in status.get("containerStatuses", ()):
+        waiting = container["state"].get("waiting", {})
+        if waiting.get("reason") in _HOPELESS:
+            ended = container.get("lastState", {}).get("terminated", {})
+            yield f"its pod does not start: {waiting['reason']}: {_words(waiting, ended)}"
+
+
+def _words(waiting: Document, ended: Document) -> str:
+    last = str(ended.get("message", "")).strip().splitlines()
+    return last[-1] if last else str(waiting.get("message", "see the pod's events and its log"))

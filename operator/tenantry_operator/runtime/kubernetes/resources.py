@@ -1,0 +1,78 @@
+"""What the operator writes about the custom resources themselves: status, finalizer, events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tenantry_crds.meta import API_VERSION, GROUP, Condition, ConditionStatus
+from tenantry_operator.runtime.kubernetes.client import Client, Document
+from tenantry_operator.runtime.kubernetes.kinds import KINDS, Ref
+from tenantry_operator.sources.resources import Resource
+
+__all__ = ["Resources"]
+
+_COMPONENT: Final = "tenantry-operator"
+
+
+class Resources:
+    """Thread-safe. Each call is one write; whether it is needed, the source knows."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client, self._namespace = client, namespace
+
+    def all(self, kind: str) -> list[Document]:
+        """Return every resource of a kind."""
+        return [document for _, page in self._client.pages(kind) for document in page]
+
+    def versions(self, kind: str) -> dict[tuple[str, str], int]:
+        found = (document["metadata"] for document in self.all(kind))
+        return {(one.get("namespace", ""), one["name"]): int(one["resourceVersion"]) for one in found}
+
+    def write_status(self, resource: Resource, status: Mapping[str, Any]) -> Document:
+        return self._client.merge(_ref(resource), {"status": status}, "status")
+
+    def write_finalizers(self, resource: Resource, finalizers: list[str]) -> Document:
+        """A list is replaced as a whole, so only on the version that was read."""
+        metadata = {"finalizers": finalizers, "resourceVersion": str(resource.version)}
+        return self._client.merge(_ref(resource), {"metadata": metadata})
+
+    def is_going(self, kind: str) -> bool:
+        """Say whether the kind itself is being removed from the cluster: then nobody asked for any one resource."""
+        found = self._client.get(Ref("CustomResourceDefinition", "", f"{KINDS[kind].plural}.{GROUP}"))
+        return found is None or "deletionTimestamp" in found["metadata"]
+
+    def announce(self, resource: Resource, condition: Condition) -> None:
+        """Make an Event: `kubectl describe` shows it beside the resource."""
+        ref = _ref(resource)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # Events of what is in no namespace are kept in the operator's own.
+        namespace = ref.namespace or self._namespace
+        involved = {
+            "apiVersion": API_VERSION,
+            "kind": ref.kind,
+            "name": ref.name,
+            "namespace": ref.namespace,
+            "uid": resource.uid,
+        }
+        self._client.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"generateName": f"{ref.name}.", "namespace": namespace},
+                "type": "Normal" if condition.status is ConditionStatus.TRUE else "Warning",
+                "reason": condition.reason,
+                "message": f"{condition.type}: {condition.message}"[:1024],
+                "involvedObject": involved,
+                "source": {"component": _COMPONENT},
+                "reportingComponent": _COMPONENT,
+                "firstTimestamp": now,
+                "lastTimestamp": now,
+                "count": 1,
+            }
+        )
+
+
+def _ref(resource: Resource) -> Ref:
+    return Ref(resource.kind, resource.namespace, resource.name)
