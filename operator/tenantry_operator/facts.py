@@ -6,22 +6,32 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import SecretStr
 
+from tenantry_crds.project import Size
+
 __all__ = [
+    "STARTING",
     "AccessRow",
     "ArtifactPlan",
     "BackendState",
+    "BucketKey",
+    "BucketPlan",
+    "Buckets",
     "DatabasePlan",
+    "DirectoryPlan",
+    "Egress",
     "Installation",
     "Key",
+    "Machine",
     "Observed",
     "Probe",
     "ProjectKey",
     "ProjectPlan",
     "ServerPlan",
+    "Site",
     "WorkspaceKey",
     "WorkspacePlan",
 ]
@@ -50,12 +60,57 @@ Key = WorkspaceKey | ProjectKey
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
-    """What every plan needs to know about where it is made."""
+class Machine:
+    """What every plan needs to know about the one machine where it is made."""
 
     artifact_directory: Path
     # Whether servers may run under a uid of their own; needs root and readable program files.
     own_uids: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """What every plan needs to know about the object store that artifacts go to."""
+
+    # Projects get a prefix each in this bucket; empty: a bucket each.
+    bucket: str = ""
+    # Pods open their buckets with identities of their own, and nobody makes keys.
+    keyless: bool = False
+
+
+Installation = Machine | Buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """Where a backend may go: a port, and NetworkPolicy peers (as JSON, to be frozen); no peers: anywhere."""
+
+    port: int
+    peers: str = "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every object on a cluster needs to know about the cluster and this installation on it."""
+
+    # Sets this installation's objects apart from another's.
+    installation: str
+    # Where the operator and the door run.
+    namespace: str
+    image: str
+    database: Egress
+    storage: Egress
+    pull_policy: str = "IfNotPresent"
+    pull_secrets: tuple[str, ...] = ()
+    # Of the object store; empty: AWS.
+    endpoint: str = ""
+    region: str = "us-east-1"
+    # PEM, of the authority that PostgreSQL's certificate is from.
+    database_authority: str = ""
+    # The ClusterRole that a workspace's admins get in its namespace; empty: none.
+    admin_role: str = ""
+    # Whether namespaces are made here, or by somebody else before.
+    owns_namespaces: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +126,39 @@ class DatabasePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactPlan:
-    """Where a project's artifacts lie, and the uid that owns them: None is the operator's own."""
+class DirectoryPlan:
+    """A directory for a project's artifacts, and the uid that owns it: None is the operator's own."""
 
     directory: Path
     uid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPlan:
+    """A bucket, or a part of one, for a project's artifacts, and the name of the one user that may use it."""
+
+    bucket: str
+    # Empty for the whole bucket; else it ends with a slash, like `vision/segmentation/`.
+    prefix: str
+    # At most 63 characters, the name of the project's database: unique in the installation, and stable.
+    user: str
+    # Says whose it is. A user or bucket of this name with another label is somebody else's and is not touched.
+    label: str
+    # `namespace/name` of a Secret with a key that was made elsewhere.
+    given_secret: str | None = None
+    # The pod's own identity opens the bucket (a role behind its ServiceAccount): there is no key.
+    keyless: bool = False
+
+
+ArtifactPlan = DirectoryPlan | BucketPlan
+
+
+@dataclass(frozen=True, slots=True)
+class BucketKey:
+    """An access key that opens one project's bucket, or part of it, and nothing else."""
+
+    access_key: str
+    secret_key: SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +169,12 @@ class ServerPlan:
     mlflow_version: str
     # `postgresql://…`, with the password of the project's own role.
     database_url: SecretStr
-    artifact_directory: Path
-    uid: int | None = None
+    artifacts: ArtifactPlan
+    # What opens the bucket; None for a directory, and where the pod's own identity does.
+    bucket_key: BucketKey | None = None
+    size: Size = Size.SMALL
+    # For a pod's ServiceAccount: how a cloud knows it.
+    identity: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +190,17 @@ class AccessRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkspacePlan:
-    """What a workspace becomes in the catalog."""
+    """What a workspace becomes: grants for the door and, on a cluster, a namespace with limits."""
 
     key: WorkspaceKey
+    # Of the manifest that the plan was made from.
+    generation: int
     display_name: str
     access: frozenset[AccessRow]
+    # What its backends may request together; a limit that is not given is none.
+    cpu: str | None = None
+    memory: str | None = None
+    projects: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +221,9 @@ class ProjectPlan:
     quota: dict[str, object]
     # How long a server may be idle before it is stopped.
     idle_after: timedelta
+    size: Size = Size.SMALL
+    # Annotations of the pod's ServiceAccount: how a cloud knows it.
+    identity: tuple[tuple[str, str], ...] = ()
     # Annotations: the door refuses every request; nothing is changed.
     fenced: bool = False
     paused: bool = False
@@ -140,6 +236,7 @@ class BackendState(StrEnum):
 
     FAILED = "failed"
     RUNNING = "running"
+    STARTING = "starting"
     STOPPED = "stopped"
 
 
@@ -152,6 +249,10 @@ class Probe:
     message: str
 
 
+# The reason of a backend that is on its way.
+STARTING: Final = "Starting"
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What the probes of one pass found."""
@@ -160,6 +261,11 @@ class Observed:
     storage: Probe
     isolation: Probe
     backend: Probe
+
+    @property
+    def starts(self) -> bool:
+        """Say whether all that is missing is a server that is on its way."""
+        return self.database.ok and self.storage.ok and self.backend.reason == STARTING
 
     @property
     def well(self) -> bool:

@@ -10,13 +10,13 @@ import yaml
 from tenantry_crds.manifest import parse
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
-from tenantry_operator.facts import Installation, ProjectPlan
+from tenantry_operator.facts import Installation, Machine, ProjectPlan
 from tenantry_operator.plan.project import plan_project
 
 __all__ = ["GOLDEN", "INSTALLATION", "golden_plan", "resources"]
 
 GOLDEN: Final = Path(__file__).parents[1] / "golden" / "plan"
-INSTALLATION: Final = Installation(Path("/state/artifacts"), own_uids=True)
+INSTALLATION: Final = Machine(Path("/state/artifacts"), own_uids=True)
 
 
 def resources(case: str) -> tuple[Workspace, Project]:

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from tenantry_operator.facts import ArtifactPlan, Installation, ProjectKey
-from tenantry_operator.plan.naming import user_id
+from tenantry_crds.meta import NAMESPACE_PREFIX
+from tenantry_crds.project import ArtifactStore
+from tenantry_operator.facts import ArtifactPlan, BucketPlan, Buckets, DirectoryPlan, Installation, Machine, ProjectKey
+from tenantry_operator.plan.labels import project_label
+from tenantry_operator.plan.naming import bucket_name, database_name, user_id
 
 __all__ = ["plan_artifacts"]
 
 
-def plan_artifacts(key: ProjectKey, installation: Installation) -> ArtifactPlan:
-    directory = installation.artifact_directory / key.workspace / key.project
-    return ArtifactPlan(directory, user_id(key) if installation.own_uids else None)
+def plan_artifacts(key: ProjectKey, installation: Installation, store: ArtifactStore) -> ArtifactPlan:
+    if isinstance(installation, Machine):
+        directory = installation.artifact_directory / key.workspace / key.project
+        return DirectoryPlan(directory, user_id(key) if installation.own_uids else None)
+    bucket, prefix = _place(key, installation, store)
+    return BucketPlan(
+        bucket=bucket,
+        prefix=prefix,
+        user=database_name(key),
+        label=project_label(key),
+        given_secret=f"{NAMESPACE_PREFIX}{key.workspace}/{store.secret_name}" if store.secret_name else None,
+        keyless=installation.keyless or bool(store.service_account_annotations),
+    )
+
+
+def _place(key: ProjectKey, installation: Buckets, store: ArtifactStore) -> tuple[str, str]:
+    if store.bucket:
+        return store.bucket, store.prefix or ""
+    if installation.bucket:
+        return installation.bucket, f"{key.workspace}/{key.project}/"
+    return bucket_name(key), ""

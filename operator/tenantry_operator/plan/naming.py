@@ -11,7 +11,7 @@ from typing import Final
 
 from tenantry_operator.facts import ProjectKey
 
-__all__ = ["DRAFT", "TEMPLATE_ROLE", "database_name", "draft_name", "template_name", "user_id"]
+__all__ = ["DRAFT", "TEMPLATE_ROLE", "bucket_name", "database_name", "draft_name", "template_name", "user_id"]
 
 # PostgreSQL cuts names at 63 bytes without a word. What is being made carries this suffix until it is complete.
 DRAFT: Final = "~new"
@@ -35,6 +35,11 @@ def database_name(key: ProjectKey) -> str:
     if len(whole) <= _MOST:
         return whole
     return f"tnt_{key.workspace[:_PART]}_{key.project[:_PART]}_{_digest(key)[:16]}"
+
+
+def bucket_name(key: ProjectKey) -> str:
+    """Return the name of the project's bucket. Hyphens stand in names and between them: 64 bits of hash decide."""
+    return f"tnt-{key.workspace[:_PART]}-{key.project[:_PART]}-{_digest(key)[:16]}"
 
 
 def draft_name(name: str) -> str:

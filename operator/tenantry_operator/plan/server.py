@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from tenantry_operator.facts import ProjectPlan, ServerPlan
+from tenantry_operator.facts import BucketKey, ProjectPlan, ServerPlan
 
 __all__ = ["plan_server"]
 
 
-def plan_server(plan: ProjectPlan, database_url: SecretStr) -> ServerPlan:
-    """`database_url` holds the role's password: the one value that the plan itself must not."""
+def plan_server(plan: ProjectPlan, database_url: SecretStr, bucket_key: BucketKey | None) -> ServerPlan:
+    """`database_url` holds the role's password; it and the key are what the plan itself must not hold."""
     return ServerPlan(
         key=plan.key,
         mlflow_version=plan.mlflow_version,
         database_url=database_url,
-        artifact_directory=plan.artifacts.directory,
-        uid=plan.artifacts.uid,
+        artifacts=plan.artifacts,
+        bucket_key=bucket_key,
+        size=plan.size,
+        identity=plan.identity,
     )

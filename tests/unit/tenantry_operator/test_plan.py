@@ -2,13 +2,14 @@
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tenantry_operator.facts import AccessRow, Installation
+from tenantry_operator.facts import AccessRow, Machine
 from tenantry_operator.plan.project import plan_project
 from tenantry_operator.plan.workspace import plan_workspace
 from tests.support.plans import GOLDEN, INSTALLATION, golden_plan, resources
@@ -26,7 +27,7 @@ def plain(value: object) -> Any:
         return sorted((plain(part) for part in value), key=str)
     if isinstance(value, tuple | list):
         return [plain(part) for part in value]
-    if isinstance(value, datetime | Path):
+    if isinstance(value, datetime | Path | StrEnum):
         return str(value)
     return value.total_seconds() if isinstance(value, timedelta) else value
 
@@ -51,5 +52,5 @@ def test_the_same_manifests_give_an_equal_plan_each_time(case: str) -> None:
 
 
 def test_without_uids_of_their_own_servers_run_as_the_operator() -> None:
-    plan = golden_plan("defaults", Installation(Path("/state/artifacts"), own_uids=False))
+    plan = golden_plan("defaults", Machine(Path("/state/artifacts"), own_uids=False))
     assert plan.artifacts.uid is None

@@ -9,7 +9,7 @@ import pytest
 from tenantry_crds.manifest import parse
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
-from tenantry_operator.facts import Installation
+from tenantry_operator.facts import Machine
 from tenantry_operator.plan.project import ARCHIVE_NOTE, POLICY_NOTE, PROMOTION_NOTE, plan_project
 
 _API = "tenantry.dev/v1alpha1"
@@ -23,7 +23,7 @@ def _notes(spec: dict[str, object], defaults: dict[str, object]) -> tuple[str, .
     project = parse({"apiVersion": _API, "kind": "Project", "metadata": metadata, "spec": {"owner": "group:c"} | spec})
     assert isinstance(workspace, Workspace)
     assert isinstance(project, Project)
-    return plan_project(project, workspace, Installation(artifact_directory=Path("/artifacts"))).notes
+    return plan_project(project, workspace, Machine(artifact_directory=Path("/artifacts"))).notes
 
 
 @pytest.mark.parametrize(

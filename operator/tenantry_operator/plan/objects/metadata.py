@@ -1,0 +1,69 @@
+"""Names and labels of what is made on a cluster."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tenantry_crds.meta import GROUP, NAMESPACE_PREFIX
+from tenantry_operator.facts import Key, ProjectKey, Site
+
+__all__ = [
+    "COMPONENT",
+    "INSTALLATION",
+    "MANAGER",
+    "OF_THE_INSTALLATION",
+    "PROJECT",
+    "WORKSPACE",
+    "Manifest",
+    "backend_name",
+    "labels",
+    "manifest",
+    "namespace",
+    "selector",
+]
+
+# An object as JSON has it.
+Manifest = dict[str, Any]
+
+MANAGER: Final = "tenantry-operator"
+COMPONENT: Final = "app.kubernetes.io/component"
+INSTALLATION: Final = f"{GROUP}/installation"
+WORKSPACE: Final = f"{GROUP}/workspace"
+PROJECT: Final = f"{GROUP}/project"
+# The label of the chart's own pods that says which installation they are of.
+OF_THE_INSTALLATION: Final = "app.kubernetes.io/instance"
+
+
+def namespace(key: Key) -> str:
+    """Return the namespace of a workspace, or of a project's workspace."""
+    return NAMESPACE_PREFIX + key.workspace
+
+
+def backend_name(key: ProjectKey) -> str:
+    """Return the one name of all that a project has in its namespace; at most 47 characters."""
+    return f"mlflow-{key.project}"
+
+
+def labels(key: Key, site: Site) -> dict[str, str]:
+    """Return what says whose an object is: pruning and watching go by these."""
+    common = {
+        "app.kubernetes.io/managed-by": MANAGER,
+        "app.kubernetes.io/name": "tenantry",
+        COMPONENT: "backend" if isinstance(key, ProjectKey) else "workspace",
+        INSTALLATION: site.installation,
+        WORKSPACE: key.workspace,
+    }
+    return common | ({PROJECT: key.project} if isinstance(key, ProjectKey) else {})
+
+
+def selector(key: ProjectKey) -> dict[str, str]:
+    """Return the labels that find a project's pods in its namespace; a Deployment's may never change."""
+    return {COMPONENT: "backend", PROJECT: key.project}
+
+
+def manifest(api_version: str, kind: str, name: str, key: Key, site: Site, **fields: Any) -> Manifest:
+    """Return an object of a workspace's namespace, or of none (`Namespace`)."""
+    metadata: Manifest = {"name": name, "labels": labels(key, site)}
+    if kind != "Namespace":
+        metadata["namespace"] = namespace(key)
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
