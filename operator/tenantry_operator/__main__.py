@@ -1,6 +1,8 @@
-"""The operator of one machine: `python -m tenantry_operator`. The composition root; nothing else makes clients.
+"""The operator: `python -m tenantry_operator`, of one machine where TENANTRY_SOURCE_DIRECTORY says where manifests are,
+else of the cluster that it runs in.
 
-SIGTERM and SIGINT end it cleanly: the door is told that all servers are stopped, then they are.
+SIGTERM and SIGINT end it cleanly. On one machine the door is told that all servers are stopped, then they are; on a
+cluster they stay, and another operator may act at once.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from threading import Event
 import structlog
 from pydantic import ValidationError
 
-from tenantry_operator.operate import Operator
-from tenantry_operator.settings import Settings
+from tenantry_operator.cluster import ClusterOperator
+from tenantry_operator.machine import machine_operator
+from tenantry_operator.settings import ClusterSettings, Settings, on_one_machine
 
 __all__ = ["main"]
 
@@ -22,13 +25,15 @@ _log = structlog.get_logger(__name__)
 
 
 def main() -> int:
-    """0 after SIGTERM or SIGINT. 2: a setting is wrong, and which; nothing was started."""
+    """0 after SIGTERM or SIGINT. 1: another operator acts now, or the cluster cannot be reached. 2: a setting is wrong,
+    and which; nothing was started.
+    """
     _configure_logs()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        operator = Operator(Settings())
+        operator = machine_operator(Settings()) if on_one_machine() else ClusterOperator(ClusterSettings())
     except ValidationError as error:
         for problem in error.errors():
             _log_setting(f"TENANTRY_{problem['loc'][0]}".upper(), problem["msg"])
@@ -37,8 +42,7 @@ def main() -> int:
         advice = "the operator must be able to write there"
         _log_setting("TENANTRY_STATE_DIRECTORY", f"{error.filename}: {error.strerror}; {advice}")
         return 2
-    operator.run(stop)
-    return 0
+    return 1 if operator.run(stop) is False else 0
 
 
 def _log_setting(name: str, message: str) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, sel
 
 from tenantry_catalog.tables import backend, demand
 from tenantry_operator.facts import BackendState, ProjectKey
-from tenantry_operator.runtime import Failed, Running, State
+from tenantry_operator.runtime import Failed, Running, Starting, State
 
 __all__ = ["Backends", "Use"]
 
@@ -74,6 +74,8 @@ def _row(state: State | None) -> dict[str, str | None]:
     if isinstance(state, Running):
         secret = state.secret.get_secret_value()
         return {"state": BackendState.RUNNING.value, "address": state.address, "secret": secret, "message": ""}
+    if isinstance(state, Starting):
+        return {"state": BackendState.STARTING.value, "address": None, "secret": None, "message": state.reason}
     if isinstance(state, Failed):
         return {"state": BackendState.FAILED.value, "address": None, "secret": None, "message": state.reason}
     return {"state": BackendState.STOPPED.value, "address": None, "secret": None, "message": ""}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import SecretStr
 
 from tenantry_crds.meta import ConditionStatus, ConditionType
 from tenantry_operator import probe
-from tenantry_operator.facts import Observed, Probe, ProjectKey, ProjectPlan
+from tenantry_operator.facts import STARTING, BucketKey, Observed, Probe, ProjectKey, ProjectPlan
+from tenantry_operator.provision import Artifacts
 from tenantry_operator.publish import Published
-from tenantry_operator.runtime import Running, ServerFailed
+from tenantry_operator.runtime import Running, ServerFailed, ServerStarting
 from tenantry_operator.servers import Servers
 
 __all__ = ["Applied", "Observer"]
@@ -22,8 +23,13 @@ class Applied:
     """What came of applying a plan: the database's address once it is there, and in words what went wrong."""
 
     address: SecretStr | None
+    key: BucketKey | None = None
     database_problem: str = ""
     storage_problem: str = ""
+    server_problem: str = ""
+
+    def with_server_problem(self, problem: str) -> Applied:
+        return replace(self, server_problem=problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +48,35 @@ _FENCED: Final = Probe(False, "Fenced", "not started while the annotation tenant
 class Observer:
     """`private` names databases beside the projects' own that no project may enter: the catalog's."""
 
-    def __init__(self, servers: Servers, private: frozenset[str]) -> None:
+    def __init__(self, servers: Servers, artifacts: Artifacts, private: frozenset[str]) -> None:
         self._servers = servers
+        self._artifacts = artifacts
         self._private = private
         self._proofs: dict[ProjectKey, _Proof] = {}
 
-    def observe(self, plan: ProjectPlan, applied: Applied, published: Published | None) -> Observed:
-        database, storage = _database(applied), _storage(plan, applied)
-        proof = self._proof(plan, published) if database.ok and storage.ok else _Proof(_BLOCKED, _BLOCKED)
-        return Observed(database, storage, isolation=self._isolation(applied, proof), backend=proof.answers)
+    def observe(
+        self, plan: ProjectPlan, applied: Applied, published: Published | None, known: Observed | None
+    ) -> Observed:
+        """`known` is what was found of this plan a short while ago: while its server is still not there, database and
+        storage are not asked again.
+        """
+        if known:
+            proof = self._proof(plan, applied, published)
+            if not proof.answers.ok:
+                return replace(known, backend=proof.answers)
+        database, storage = _database(applied), self._storage(plan, applied)
+        proof = self._proof(plan, applied, published) if database.ok and storage.ok else _Proof(_BLOCKED, _BLOCKED)
+        isolation = self._isolation(plan, applied, proof)
+        return Observed(database, storage, isolation=isolation, backend=proof.answers)
 
     def forget(self, key: ProjectKey) -> None:
         self._proofs.pop(key, None)
 
-    def _proof(self, plan: ProjectPlan, published: Published | None) -> _Proof:
+    def _proof(self, plan: ProjectPlan, applied: Applied, published: Published | None) -> _Proof:
         """Look at the server if it runs, or if it was never seen to; a sleeping one is left asleep."""
         known = self._proofs.get(plan.key) or _as_published(plan, published)
+        if applied.server_problem:
+            return _Proof(Probe(False, "NotApplied", applied.server_problem), known.guarded if known else _NOT_SEEN)
         if plan.fenced:
             return known or _Proof(_FENCED, _NOT_SEEN)
         if known and known.answers.ok and not self._servers.runs(plan.key):
@@ -74,26 +93,30 @@ class Observer:
         try:
             self._servers.try_out(key, look)
         except ServerFailed as error:
-            return _Proof(Probe(False, "ServerFailed", str(error)), known.guarded if known else _NOT_SEEN)
+            reason = STARTING if isinstance(error, ServerStarting) else "ServerFailed"
+            return _Proof(Probe(False, reason, str(error)), known.guarded if known else _NOT_SEEN)
         return found[0]
 
-    def _isolation(self, applied: Applied, proof: _Proof) -> Probe:
-        if applied.address is None:
+    def _storage(self, plan: ProjectPlan, applied: Applied) -> Probe:
+        if applied.storage_problem:
+            return Probe(False, "NotProvisioned", applied.storage_problem)
+        return self._artifacts.stores(plan.artifacts, applied.key)
+
+    def _isolation(self, plan: ProjectPlan, applied: Applied, proof: _Proof) -> Probe:
+        """Three doors that must be shut; the first that is not is the one to name."""
+        if applied.address is None or applied.storage_problem:
             return _BLOCKED
         others = probe.others_refused(applied.address, self._private)
-        return others if not others.ok else proof.guarded
+        if not others.ok:
+            return others
+        confined = self._artifacts.confined(plan.artifacts, applied.key)
+        return confined if not confined.ok else proof.guarded
 
 
 def _database(applied: Applied) -> Probe:
     if applied.address is None or applied.database_problem:
         return Probe(False, "NotProvisioned", applied.database_problem or "the project's role has no password yet")
     return probe.logs_in(applied.address)
-
-
-def _storage(plan: ProjectPlan, applied: Applied) -> Probe:
-    if applied.storage_problem:
-        return Probe(False, "NotProvisioned", applied.storage_problem)
-    return probe.stores(plan.artifacts)
 
 
 def _as_published(plan: ProjectPlan, published: Published | None) -> _Proof | None:

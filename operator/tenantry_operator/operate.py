@@ -1,104 +1,98 @@
-"""The operator of one machine, put together: a directory of manifests, PostgreSQL, and servers as processes."""
+"""The operator at work: keys that have to be looked at, servers that are wanted, and who does it. The same everywhere;
+`machine` and `cluster` put the parts together.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from threading import Event
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tenantry_catalog.engine import sync_engine
 from tenantry_operator.backends import Backends, Use
 from tenantry_operator.demand import Demand
-from tenantry_operator.facts import Installation, Key, ProjectKey, WorkspaceKey
-from tenantry_operator.observe import Observer
-from tenantry_operator.provision.administrator import Administrator
-from tenantry_operator.provision.postgres import Postgres
-from tenantry_operator.provision.secret_files import SecretFiles
-from tenantry_operator.provision.template import Templates, migrate
+from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.publish import Catalog
-from tenantry_operator.reconcile import Reconciler
-from tenantry_operator.removal import Removal
-from tenantry_operator.runtime import Runtime
-from tenantry_operator.runtime.process import ProcessRuntime, own_uids_obstacle
+from tenantry_operator.reconcile import Outcome, Reconciler
 from tenantry_operator.servers import Servers
-from tenantry_operator.settings import Settings
-from tenantry_operator.sources.directory import Directory
+from tenantry_operator.sources import Watched
 from tenantry_operator.workqueue import WorkQueue
 
-__all__ = ["Operator"]
+__all__ = ["Build", "Calls", "Operator", "Parts", "database_of"]
 
 # Cloning databases and probing is PostgreSQL's work more than ours.
 _RECONCILERS: Final = 8
 # Each may wait for a server that starts; those that wait cost nothing.
 _ATTENDANTS: Final = 16
 # What nobody reported (a dropped role, a full disk) is found this late.
-_RESYNC_SECONDS: Final = 300.0
+RESYNC_SECONDS: Final = 300.0
+# A pod that neither starts nor fails says nothing.
+_WAITING_SECONDS: Final = 10.0
 _LAST_DELAY: Final = 5.0
+# Projects come in crowds: the workspace is not counted anew for each.
+_COUNT_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
 
-class MakeRuntime(Protocol):
-    """A runtime that keeps what it must below `directory`."""
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What parts tell the operator, from any thread."""
 
-    def __call__(
-        self,
-        directory: Path,
-        *,
-        on_exit: Callable[[ProjectKey, str], None],
-        on_recovery: Callable[[ProjectKey], None],
-    ) -> Runtime: ...
+    # A manifest changed.
+    changed: Callable[[Key], None]
+    # Something that was made for this key changed.
+    touched: Callable[[Key], None]
+    # A server ended by itself, or runs again.
+    ended: Callable[[ProjectKey], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What differs between one machine and a cluster."""
+
+    source: Watched
+    servers: Servers
+    reconciler: Reconciler
+    # Servers end with the operator, so none runs when it starts.
+    servers_end_with_us: bool
+
+
+Build = Callable[[Engine, Calls], Parts]
 
 
 class Operator:
-    """`run` until it is told to stop. Its servers start and stop with it."""
+    """`run` until it is told to stop."""
 
-    def __init__(self, settings: Settings, make_runtime: MakeRuntime = ProcessRuntime) -> None:
-        state = settings.state_directory
-        state.mkdir(mode=0o711, parents=True, exist_ok=True)  # Servers with a uid of their own pass through it.
-        self._engine = sync_engine(settings.catalog_url.get_secret_value(), application="tenantry-operator")
+    def __init__(self, catalog_url: SecretStr, build: Build) -> None:
+        self._engine = sync_engine(catalog_url.get_secret_value(), application="tenantry-operator")
         self._reconciling = WorkQueue[Key]("reconcile", self._reconcile, _RECONCILERS)
         self._attending = WorkQueue[ProjectKey]("attend", self._attend, _ATTENDANTS)
-        self._source = Directory(settings.source_directory, state / "manifests", self._changed)
         self._catalog, self._backends = Catalog(self._engine), Backends(self._engine)
-        self._runtime = make_runtime(
-            state / "runtime", on_exit=lambda key, _: self._ended(key), on_recovery=self._ended
-        )
-        self._servers = Servers(self._runtime, self._backends)
-        self._reconciler = self._make_reconciler(settings)
-        self._demand = Demand(settings.catalog_url, seen=self._seen, connected=self._look_at_everything)
+        self._parts = build(self._engine, Calls(self._changed, self._touched, self._ended))
+        self._demand = Demand(catalog_url, seen=self._seen, connected=self._look_at_everything)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every key that was due has been looked at."""
+        return self._reconciling.idle
 
     def run(self, stop: Event) -> None:
         try:
-            if self._reset(stop):
-                self._source.start()
+            if not self._parts.servers_end_with_us or self._reset(stop):
+                self._parts.source.start()
                 self._reconciling.start()
                 self._attending.start()
                 self._demand.start()
                 stop.wait()
         finally:
             self._close()
-
-    def _make_reconciler(self, settings: Settings) -> Reconciler:
-        state = settings.state_directory
-        artifacts = state / "artifacts"
-        artifacts.mkdir(mode=0o711, exist_ok=True)
-        obstacle = own_uids_obstacle(artifacts)
-        if obstacle:
-            log.info("servers run under the operator's own uid", reason=obstacle)
-        installation = Installation(artifacts, own_uids=obstacle is None)
-        administrator = Administrator(settings.provision_url)
-        passwords = SecretFiles(state / "secrets")
-        databases = Postgres(administrator, Templates(administrator, migrate), passwords)
-        observer = Observer(self._servers, frozenset({_database(settings.catalog_url)}))
-        parts = (installation, databases, self._runtime, self._servers, observer, self._catalog)
-        return Reconciler(self._source, *parts, Removal(self._source, *parts))
 
     def _reset(self, stop: Event) -> bool:
         """Tell the door that no server runs, as soon as the catalog answers; False when told to stop before."""
@@ -116,21 +110,28 @@ class Operator:
         return False
 
     def _reconcile(self, key: Key) -> bool:
-        done = self._reconciler.reconcile(key)
-        if key in self._source.declared():
-            self._reconciling.add(key, _RESYNC_SECONDS)
-        return done
+        outcome = self._parts.reconciler.reconcile(key)
+        if key in self._parts.source.declared():
+            self._reconciling.add(key, _WAITING_SECONDS if outcome is Outcome.WAITING else RESYNC_SECONDS)
+        return outcome is not Outcome.TROUBLE
 
     def _attend(self, key: ProjectKey) -> bool:
-        return self._servers.attend(key)
+        return self._parts.servers.attend(key)
 
     def _changed(self, key: Key) -> None:
-        """A workspace's projects inherit from it."""
+        """A workspace's projects inherit from it, and it counts them."""
         self._reconciling.add(key)
-        if isinstance(key, WorkspaceKey):
-            for other in self._source.declared():
+        if isinstance(key, ProjectKey):
+            self._reconciling.add(WorkspaceKey(key.workspace), _COUNT_SECONDS)
+        else:
+            for other in self._parts.source.declared():
                 if isinstance(other, ProjectKey) and other.workspace == key.workspace:
                     self._reconciling.add(other)
+
+    def _touched(self, key: Key) -> None:
+        self._reconciling.add(key)
+        if isinstance(key, ProjectKey):
+            self._attending.add(key)
 
     def _ended(self, key: ProjectKey) -> None:
         """A server ended by itself, or runs again: the door first, then the conditions."""
@@ -138,13 +139,14 @@ class Operator:
         self._reconciling.add(key)
 
     def _seen(self, key: ProjectKey, use: Use) -> None:
-        if self._servers.due(key, use):
+        if self._parts.servers.due(key, use):
             self._attending.add(key)
 
     def _look_at_everything(self) -> None:
         """With each new connection to the catalog. What it knows and nobody declares was removed unseen."""
-        keys: set[Key] = set(self._source.declared())
-        if self._source.complete:
+        source = self._parts.source
+        keys: set[Key] = set(source.declared())
+        if source.complete:
             keys |= self._catalog.workspaces() | self._catalog.projects()
         for key in keys:
             self._reconciling.add(key)
@@ -152,13 +154,14 @@ class Operator:
                 self._attending.add(key)
 
     def _close(self) -> None:
-        for part in (self._demand, self._source, self._reconciling, self._attending):
+        parts = (self._demand, self._parts.source, self._reconciling, self._attending)
+        for part in parts:
             part.stop()
-        self._servers.close()
-        for part in (self._demand, self._source, self._reconciling, self._attending):
+        self._parts.servers.close(reset=self._parts.servers_end_with_us)
+        for part in parts:
             part.join()
         self._engine.dispose()
 
 
-def _database(url: SecretStr) -> str:
+def database_of(url: SecretStr) -> str:
     return make_url(url.get_secret_value()).database or ""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
-import subprocess
-import sys
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,10 +12,10 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from tenantry_catalog.engine import libpq_url
-from tenantry_operator.facts import ArtifactPlan, Probe
+from tenantry_operator.facts import Probe
 from tenantry_operator.runtime import Running
 
-__all__ = ["answers", "guarded", "logs_in", "others_refused", "stores"]
+__all__ = ["answers", "guarded", "logs_in", "others_refused"]
 
 # A machine under load answers late; it is no less well for that.
 _SECONDS: Final = 10
@@ -30,17 +27,6 @@ _REFUSED: Final = Probe(
 
 # One call that MLflow cannot answer without its database.
 _CALL: Final = ("POST", "/api/2.0/mlflow/experiments/search", b'{"max_results": 1}')
-
-# In a process of its own, because a uid belongs to a whole process. `-I -S`: 15 ms.
-_STORE: Final = """
-import os, sys
-path = os.path.join(sys.argv[1], ".tenantry-probe")
-with open(path, "wb") as file: file.write(b"probe")
-try:
-    with open(path, "rb") as file: assert file.read() == b"probe"
-finally:
-    os.unlink(path)
-"""
 
 
 def logs_in(address: SecretStr) -> Probe:
@@ -76,24 +62,6 @@ _OURS = r"datallowconn AND datname <> current_database() AND (datname LIKE 'tnt\
 _OPEN = f"SELECT datname FROM pg_database WHERE {_OURS} AND has_database_privilege(oid, 'CONNECT') ORDER BY 1"  # noqa: S608
 # The next by name, so that the projects try one another in a circle.
 _CLOSED = f"SELECT datname FROM pg_database WHERE {_OURS} ORDER BY datname < current_database(), 1 LIMIT 1"  # noqa: S608
-
-
-def stores(plan: ArtifactPlan) -> Probe:
-    """Write, read and delete a file as the uid that the server runs under."""
-    other = plan.uid is not None and plan.uid != os.geteuid()
-    user, groups = (plan.uid, ()) if other else (None, None)
-    command = [sys.executable, "-I", "-S", "-c", _STORE, str(plan.directory)]
-    try:
-        subprocess.run(  # noqa: S603  our own interpreter and words
-            command, user=user, group=user, extra_groups=groups, env={}, cwd="/",
-            capture_output=True, text=True, timeout=_SECONDS, check=True,
-        )  # fmt: skip
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
-        return Probe(False, "NotWritable", f"the artifact directory cannot be written, read and cleaned: {last}")
-    except subprocess.TimeoutExpired:
-        return Probe(False, "NotWritable", f"a file in the artifact directory took more than {_SECONDS} s to write")
-    return Probe(True, "Stored", "a file was written, read and deleted as the server's user")
 
 
 def answers(server: Running) -> Probe:

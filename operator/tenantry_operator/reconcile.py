@@ -7,36 +7,41 @@ and bring it to what its manifest says. Killed anywhere, the next call goes on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 
 import structlog
 
-from tenantry_crds.meta import Condition
+from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy
 from tenantry_operator.errors import ProvisionFailed
-from tenantry_operator.facts import (
-    ArtifactPlan,
-    Installation,
-    Key,
-    ProjectKey,
-    ProjectPlan,
-    WorkspaceKey,
-    WorkspacePlan,
-)
+from tenantry_operator.facts import Installation, Key, Observed, ProjectKey, ProjectPlan, WorkspaceKey, WorkspacePlan
 from tenantry_operator.observe import Applied, Observer
 from tenantry_operator.plan.project import plan_project
 from tenantry_operator.plan.server import plan_server
 from tenantry_operator.plan.workspace import plan_workspace
-from tenantry_operator.provision import Databases
+from tenantry_operator.provision import Artifacts, Databases
 from tenantry_operator.publish import Catalog, Judge
 from tenantry_operator.removal import Removal
-from tenantry_operator.runtime import Runtime
+from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused
 from tenantry_operator.servers import Offer, Servers
 from tenantry_operator.sources import Source
-from tenantry_operator.status import conditions_of, orphaned
+from tenantry_operator.status import conditions_of, orphaned, project_status, workspace_status
+from tenantry_operator.trust import Trust
 
-__all__ = ["Reconciler"]
+__all__ = ["Outcome", "Reconciler"]
 
 log = structlog.get_logger(__name__)
+
+
+class Outcome(Enum):
+    """What a look at a key came to: when to look again."""
+
+    # As it should be.
+    WELL = auto()
+    # On its way; its news comes by itself, most likely.
+    WAITING = auto()
+    # Something is wrong, and to be tried again.
+    TROUBLE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,88 +51,141 @@ class Reconciler:
     source: Source
     installation: Installation
     databases: Databases
+    artifacts: Artifacts
     runtime: Runtime
     servers: Servers
     observer: Observer
     catalog: Catalog
     removal: Removal
+    trust: Trust
+    # What people type before `/w/<workspace>/p/<project>`.
+    public_url: str = ""
 
-    def reconcile(self, key: Key) -> bool:
-        """Return whether all is well; if not, call again later."""
+    def reconcile(self, key: Key) -> Outcome:
         return self._workspace(key) if isinstance(key, WorkspaceKey) else self._project(key)
 
-    def _workspace(self, key: WorkspaceKey) -> bool:
+    def _workspace(self, key: WorkspaceKey) -> Outcome:
         declared = self.source.workspace(key)
         if declared is None or declared.removed:
-            return self.removal.workspace(key, declared)
-        self.catalog.publish_workspace(plan_workspace(declared.resource))
-        return True
+            return _outcome(self.removal.workspace(key, declared))
+        plan = plan_workspace(declared.resource)
+        self.source.protect(key, wanted=declared.resource.spec.deletion_policy is DeletionPolicy.DELETE)
+        self.catalog.publish_workspace(plan)
+        refusal = self._surround(plan)
+        projects = sum(isinstance(other, ProjectKey) and other.workspace == key.workspace for other in self._declared())
+        self.source.report_workspace(key, workspace_status(plan, projects, refusal, declared.problem))
+        return _outcome(refusal is None)
 
-    def _project(self, key: ProjectKey) -> bool:
+    def _surround(self, plan: WorkspacePlan) -> WorkspaceRefused | None:
+        try:
+            self.runtime.ensure_workspace(plan)
+        except WorkspaceRefused as refusal:
+            return refusal
+        return None
+
+    def _declared(self) -> list[Key]:
+        return list(self.source.declared())
+
+    def _project(self, key: ProjectKey) -> Outcome:
         declared = self.source.project(key)
         if declared is None or declared.removed:
-            return self.removal.project(key, declared)
+            self.trust.forget(key)
+            return _outcome(self.removal.project(key, declared))
         workspace = self.source.workspace(WorkspaceKey(key.workspace))
         if workspace is None or workspace.removed:
             return self._orphan(key)
         plan = plan_project(declared.resource, workspace.resource, self.installation)
-        applied = self._apply(plan)
-        observed = self.observer.observe(plan, applied, self.catalog.project(key))
+        self.source.protect(key, wanted=declared.resource.spec.deletion_policy is not DeletionPolicy.RETAIN)
+        observed = self._bring_about(plan)
         judge = partial(conditions_of, plan, observed, problem=declared.problem)
         self._publish(plan_workspace(workspace.resource), plan, judge)
-        return observed.well or plan.fenced or plan.paused
+        return _judged(plan, observed)
 
-    def _apply(self, plan: ProjectPlan) -> Applied:
+    def _bring_about(self, plan: ProjectPlan) -> Observed:
+        """Apply the plan and look what came of it; what was found well a moment ago is not asked again."""
+        published = self.catalog.project(plan.key)
+        known = self.trust.recall(plan, published)
+        applied = self._apply(plan, again=known is None)
+        if known and known.well and not applied.server_problem:
+            return known
+        observed = self.observer.observe(plan, applied, published, known)
+        self.trust.settle(plan, observed)
+        return observed
+
+    def _apply(self, plan: ProjectPlan, *, again: bool) -> Applied:
         """What goes wrong with one thing keeps no other from being made, and becomes a condition of its own."""
-        applied = self._adopt(plan) if plan.paused else self._ensure(plan)
+        applied = self._ensure(plan) if again and not plan.paused else self._adopt(plan)
         if plan.fenced:
             self.servers.withdraw(plan.key)
-        elif applied.address and not applied.storage_problem:
-            self.servers.offer(Offer(plan_server(plan, applied.address), plan.idle_after))
+        elif applied.address and not applied.storage_problem and not plan.paused:
+            return self._offer(plan, applied)
+        return applied
+
+    def _offer(self, plan: ProjectPlan, applied: Applied) -> Applied:
+        assert applied.address
+        try:
+            self.servers.offer(Offer(plan_server(plan, applied.address, applied.key), plan.idle_after))
+        except ServerFailed as error:
+            return applied.with_server_problem(str(error))
         return applied
 
     def _adopt(self, plan: ProjectPlan) -> Applied:
-        return Applied(self.databases.address(plan.database))
+        return Applied(self.databases.address(plan.database), self.artifacts.key(plan.artifacts))
 
     def _ensure(self, plan: ProjectPlan) -> Applied:
-        address, problem = self.databases.address(plan.database), ""
+        found, database_problem, storage_problem = self._adopt(plan), "", ""
+        address, key = found.address, found.key
         try:
             address = self.databases.ensure(plan.database)
         except ProvisionFailed as error:
-            problem = str(error)
-        return Applied(address, problem, self._ensure_artifacts(plan.artifacts))
-
-    def _ensure_artifacts(self, plan: ArtifactPlan) -> str:
+            database_problem = str(error)
         try:
-            self.runtime.ensure_artifacts(plan)
-        except OSError as error:
-            return f"the artifact directory {plan.directory} cannot be made: {error.strerror}"
-        return ""
+            key = self.artifacts.ensure(plan.artifacts)
+        except ProvisionFailed as error:
+            storage_problem = str(error)
+        return Applied(address, key, database_problem, storage_problem)
 
     def _publish(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge) -> None:
         if plan.paused:
             # Whoever fences a project means now, paused or not.
             self.catalog.publish_fence(plan.key, fenced=plan.fenced)
-            _report(plan.key, self.catalog.publish_conditions(plan.key, judge))
+            self._tell(plan.key, self.catalog.publish_conditions(plan.key, judge))
         else:
-            _report(plan.key, self.catalog.publish_project(workspace, plan, judge))
+            self._tell(plan.key, self.catalog.publish_project(workspace, plan, judge))
+        if published := self.catalog.project(plan.key):
+            asleep = isinstance(self.runtime.state(plan.key), Stopped)
+            self.source.report_project(
+                plan.key, project_status(plan, published.conditions, asleep=asleep, public_url=self.public_url)
+            )
 
-    def _orphan(self, key: ProjectKey) -> bool:
+    def _orphan(self, key: ProjectKey) -> Outcome:
         """Its workspace is not declared: the door refuses it, and nothing is made or taken away."""
         published = self.catalog.project(key)
         if published:
             conditions = orphaned(published.conditions, key.workspace)
-            _report(key, self.catalog.publish_conditions(key, lambda _: conditions))
-        return True
+            self._tell(key, self.catalog.publish_conditions(key, lambda _: conditions))
+        return Outcome.WELL
+
+    def _tell(self, key: ProjectKey, news: tuple[Condition, ...]) -> None:
+        for condition in news:
+            # Of a project that is new, one event says it all.
+            if condition.type is ConditionType.READY or condition.status is ConditionStatus.FALSE:
+                self.source.announce(key, condition)
+            log.info(
+                "condition",
+                project=str(key),
+                type=condition.type.value,
+                status=condition.status.value,
+                reason=condition.reason,
+                message=condition.message,
+            )
 
 
-def _report(key: ProjectKey, news: tuple[Condition, ...]) -> None:
-    for condition in news:
-        log.info(
-            "condition",
-            project=str(key),
-            type=condition.type.value,
-            status=condition.status.value,
-            reason=condition.reason,
-            message=condition.message,
-        )
+def _outcome(done: bool) -> Outcome:  # noqa: FBT001  an answer
+    return Outcome.WELL if done else Outcome.TROUBLE
+
+
+def _judged(plan: ProjectPlan, observed: Observed) -> Outcome:
+    if observed.well or plan.fenced or plan.paused:
+        return Outcome.WELL
+    return Outcome.WAITING if observed.starts else Outcome.TROUBLE

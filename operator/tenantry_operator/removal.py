@@ -17,7 +17,7 @@ from tenantry_operator.facts import Installation, ProjectKey, WorkspaceKey
 from tenantry_operator.observe import Observer
 from tenantry_operator.plan.artifacts import plan_artifacts
 from tenantry_operator.plan.naming import database_name
-from tenantry_operator.provision import Databases
+from tenantry_operator.provision import Artifacts, Databases
 from tenantry_operator.publish import Catalog
 from tenantry_operator.runtime import Runtime
 from tenantry_operator.servers import Servers
@@ -36,6 +36,7 @@ class Removal:
     source: Source
     installation: Installation
     databases: Databases
+    artifacts: Artifacts
     runtime: Runtime
     servers: Servers
     observer: Observer
@@ -46,15 +47,17 @@ class Removal:
         # In this order: who is let in after the server has stopped would wait for one that never starts.
         self._retire(key, policy)
         self.servers.withdraw(key)
+        self.runtime.dismantle(key)
         self.observer.forget(key)
-        if policy is DeletionPolicy.DELETE:
-            self._delete(key)
+        if policy is DeletionPolicy.DELETE and declared:
+            self._delete(key, declared.resource)
         self.source.release(key)
         return True
 
     def workspace(self, key: WorkspaceKey, declared: Declared[Workspace] | None) -> bool:
         """A workspace that is to be deleted waits for its projects."""
         self.catalog.retire_workspace(key)
+        self.runtime.remove_workspace(key)
         if declared and declared.resource.spec.deletion_policy is DeletionPolicy.DELETE:
             if not self.catalog.delete_workspace(key):
                 return False
@@ -69,8 +72,8 @@ class Removal:
             self.catalog.retire_project(key, lambda _: conditions)
             log.info("project retired", project=str(key), deletion_policy=policy.value)
 
-    def _delete(self, key: ProjectKey) -> None:
+    def _delete(self, key: ProjectKey, project: Project) -> None:
         self.databases.remove(database_name(key))
-        self.runtime.remove_artifacts(plan_artifacts(key, self.installation))
+        self.artifacts.remove(plan_artifacts(key, self.installation, project.spec.artifacts))
         self.catalog.delete_project(key)
         log.info("project deleted with its data", project=str(key))

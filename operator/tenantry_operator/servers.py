@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tenantry_operator.backends import Backends, Use
 from tenantry_operator.errors import OperatorStopping
 from tenantry_operator.facts import ProjectKey, ServerPlan
-from tenantry_operator.runtime import Failed, Running, Runtime, ServerFailed, Stopped
+from tenantry_operator.runtime import Failed, Running, Runtime, ServerFailed, ServerStarting, Starting, Stopped
 
 __all__ = ["Offer", "Servers"]
 
@@ -40,23 +40,25 @@ class Servers:
         self._locks: defaultdict[ProjectKey, Lock] = defaultdict(Lock)
         self._closed = False
 
-    def close(self) -> None:
-        """Tell the door that nothing runs, as far as the catalog answers, then stop everything."""
+    def close(self, *, reset: bool) -> None:
+        """With `reset`, tell the door that nothing runs, as far as the catalog answers; then close the runtime."""
         self._closed = True
-        with suppress(SQLAlchemyError):
-            self._backends.reset()
+        if reset:
+            with suppress(SQLAlchemyError):
+                self._backends.reset()
         self._runtime.close()
 
     def offer(self, offer: Offer) -> None:
-        """From now on the server may be started. One that runs with another plan is stopped; the next request
-        starts it anew.
+        """From now on the server may be started. One that runs with another plan takes it over, or is stopped; the
+        next request starts it anew. Raises ServerFailed when what it needs cannot be made.
         """
         key = offer.plan.key
         with self._locks[key]:
             known = self._offers.get(key)
-            if known and known.plan != offer.plan:
+            if known and known.plan != offer.plan and not self._runtime.rolls:
                 self._stop(key)
             self._offers[key] = offer
+            self._runtime.prepare(offer.plan)
 
     def withdraw(self, key: ProjectKey) -> None:
         """Stop the server, and start it no more until it is offered again."""
@@ -92,7 +94,7 @@ class Servers:
         """Let `look` see the server: as it runs, or started for this and stopped again. Raises ServerFailed."""
         with self._locks[key]:
             state = self._runtime.state(key)
-            if isinstance(state, Stopped):
+            if isinstance(state, Stopped | Starting):
                 self._look_once(self._offers[key].plan, look)
         if isinstance(state, Failed):
             raise ServerFailed(state.reason)
@@ -100,7 +102,8 @@ class Servers:
             look(state)
 
     def runs(self, key: ProjectKey) -> bool:
-        return not isinstance(self._runtime.state(key), Stopped)
+        """Say whether there is one to look at: one that sleeps or wakes is left alone."""
+        return isinstance(self._runtime.state(key), Running | Failed)
 
     def _look_once(self, plan: ServerPlan, look: Callable[[Running], None]) -> None:
         try:
@@ -110,7 +113,7 @@ class Servers:
                 raise OperatorStopping from None
             self._backends.show(plan.key, self._runtime.state(plan.key))
             raise
-        if self._backends.use(plan.key).wanted:
+        if self._runtime.rolls or self._backends.use(plan.key).wanted:
             self._backends.show(plan.key, self._runtime.state(plan.key))
         else:
             self._runtime.stop(plan.key)
@@ -120,6 +123,8 @@ class Servers:
             return
         try:
             self._runtime.start(plan)
+        except ServerStarting:
+            log.info("server starts", project=str(plan.key))
         except ServerFailed as error:
             if self._closed:
                 raise OperatorStopping from None

@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy
-from tenantry_operator.facts import AccessRow, Observed, Probe, ProjectPlan
+from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy, Phase, Status
+from tenantry_crds.project import ProjectStatus
+from tenantry_crds.workspace import WorkspaceStatus
+from tenantry_operator.facts import AccessRow, ArtifactPlan, BucketPlan, Observed, Probe, ProjectPlan, WorkspacePlan
+from tenantry_operator.runtime import WorkspaceRefused
 
-__all__ = ["conditions_of", "dated", "is_ready", "orphaned", "retired"]
+__all__ = [
+    "conditions_of",
+    "dated",
+    "is_ready",
+    "orphaned",
+    "project_status",
+    "refused_status",
+    "retired",
+    "workspace_status",
+]
 
 
 def conditions_of(
@@ -31,6 +43,60 @@ def conditions_of(
     conditions = [_condition(kind, probe, plan.generation) for kind, probe in probes.items()]
     ready = _condition(ConditionType.READY, _ready(plan, conditions, problem), plan.generation)
     return tuple(sorted((*conditions, ready), key=lambda condition: condition.type))
+
+
+def project_status(
+    plan: ProjectPlan, published: tuple[Condition, ...], *, asleep: bool, public_url: str
+) -> ProjectStatus:
+    """Return what `kubectl get` shows. `published` are the conditions with their times."""
+    return ProjectStatus(
+        phase=_phase(plan, ready=is_ready(published), asleep=asleep),
+        observed_generation=plan.generation,
+        conditions=published,
+        url=f"{public_url}/w/{plan.key.workspace}/p/{plan.key.project}" if public_url else "",
+        version=plan.mlflow_version,
+        database=plan.database.name,
+        artifacts=_place(plan.artifacts),
+    )
+
+
+def workspace_status(
+    plan: WorkspacePlan, projects: int, refusal: WorkspaceRefused | None, problem: str
+) -> WorkspaceStatus:
+    if refusal:
+        probe = Probe(False, refusal.reason, str(refusal))
+    elif problem:
+        probe = Probe(True, "LastGoodManifest", f"the last good version of the manifest is in force: {problem}")
+    else:
+        probe = Probe(True, "Ready", "its namespace, limits and policies are in force")
+    return WorkspaceStatus(
+        phase=Phase.READY if probe.ok else Phase.FAILED,
+        observed_generation=plan.generation,
+        conditions=(_condition(ConditionType.READY, probe, plan.generation),),
+        projects=projects,
+    )
+
+
+def refused_status(problem: str) -> Status:
+    """Return the status of a resource that could never be read. No version of it is in force."""
+    probe = Probe(False, "Invalid", f"nothing is made of it: {problem}")
+    return Status(phase=Phase.FAILED, conditions=(_condition(ConditionType.READY, probe, 0),))
+
+
+def _phase(plan: ProjectPlan, *, ready: bool, asleep: bool) -> Phase:
+    if plan.fenced:
+        return Phase.FENCED
+    if plan.paused:
+        return Phase.PAUSED
+    if not ready:
+        return Phase.PENDING
+    return Phase.HIBERNATED if asleep else Phase.READY
+
+
+def _place(artifacts: ArtifactPlan) -> str:
+    if isinstance(artifacts, BucketPlan):
+        return f"s3://{artifacts.bucket}/{artifacts.prefix}"
+    return str(artifacts.directory)
 
 
 def orphaned(published: tuple[Condition, ...], workspace: str) -> tuple[Condition, ...]:

@@ -55,6 +55,12 @@ class WorkQueue(Generic[K]):
                 heapq.heappush(self._heap, (due, next(self._order), key))
                 self._changed.notify()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being worked on, and nothing is due."""
+        with self._changed:
+            return not self._active and not any(due <= time.monotonic() for due in self._due.values())
+
     def stop(self) -> None:
         """Begin no more work."""
         with self._changed:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tenantry_operator.facts import ArtifactPlan
+from tenantry_operator.facts import DirectoryPlan
+from tenantry_operator.provision.directories import Directories
 from tenantry_operator.runtime.process import ProcessRuntime, own_uids_obstacle
 from tests.support.backend import Calls, Lab, new_lab
 from tests.support.mlflow_client import log_a_run
@@ -29,7 +30,7 @@ def test_each_sees_its_own_runs_and_artifacts_only(new_server: Callable[[], Lab]
     for lab in (one, other):
         assert seen[lab.key]["runs"] == [seen[lab.key]["run"]]
         assert seen[lab.key]["artifact"] == f"written by {lab.key.project}"
-        assert notes_below(lab.plan.artifact_directory) == [f"written by {lab.key.project}"]
+        assert notes_below(lab.plan.artifacts.directory) == [f"written by {lab.key.project}"]
     status, content = one.ask(f"/api/2.0/mlflow/runs/get?run_id={seen[other.key]['run']}")
     assert (status, json.loads(content)["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
@@ -65,13 +66,13 @@ def test_a_server_is_one_process_that_can_gain_no_rights_and_leave_no_core(new_s
 
 
 def test_artifacts_are_private_to_their_owner_and_can_be_removed(runtime: ProcessRuntime, tmp_path: Path) -> None:
-    plan = ArtifactPlan(tmp_path / "vision" / "segmentation", None)
+    plan = DirectoryPlan(tmp_path / "vision" / "segmentation", None)
     for _ in range(2):
-        runtime.ensure_artifacts(plan)
+        Directories().ensure(plan)
     assert stat.S_IMODE(plan.directory.stat().st_mode) == 0o700
     (plan.directory / "kept.txt").write_text("bytes")
     for _ in range(2):
-        runtime.remove_artifacts(plan)
+        Directories().remove(plan)
     assert not plan.directory.exists()
 
 
@@ -94,4 +95,4 @@ def test_a_server_runs_under_a_user_of_its_own(
     ):
         assert log_a_run(lab.running.address, lab.secret, "own")["artifact"] == "written by own"
         assert f"Uid:\t{UID}\t{UID}\t{UID}\t{UID}" in Path(f"/proc/{lab.pid}/status").read_text()
-        assert {path.stat().st_uid for path in lab.plan.artifact_directory.rglob("*")} == {UID}
+        assert {path.stat().st_uid for path in lab.plan.artifacts.directory.rglob("*")} == {UID}

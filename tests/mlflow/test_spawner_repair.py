@@ -30,7 +30,7 @@ from tenantry_operator.runtime.process import ProcessRuntime
 from tests.support.backend import plan_in
 home, url = Path(sys.argv[1]), sys.argv[2]
 runtime = ProcessRuntime(home / "state", on_exit=print, on_recovery=print)
-plan = plan_in(runtime, home, url)
+plan = plan_in(home, url)
 runtime.start(plan)
 print(runtime.spawner_pid, runtime._servers[plan.key]._child.pid, flush=True)
 sys.stdin.read()
@@ -74,7 +74,7 @@ def test_a_killed_spawner_is_repaired_without_losing_a_request(new_server: Calla
 def test_a_start_that_meets_a_dying_spawner_succeeds(
     runtime: ProcessRuntime, new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    plan = plan_in(runtime, tmp_path, new_database())
+    plan = plan_in(tmp_path, new_database())
     spawner = until(lambda: runtime.spawner_pid, deadline=90)
     os.kill(spawner, signal.SIGKILL)
     try:
@@ -87,7 +87,7 @@ def test_a_server_that_cannot_start_says_why_without_secrets(
     runtime: ProcessRuntime, new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     url, _, name = new_database().rpartition("/")
-    plan = plan_in(runtime, tmp_path, f"{url}/missing_{name}")
+    plan = plan_in(tmp_path, f"{url}/missing_{name}")
     with pytest.raises(ServerFailed, match=f'database "missing_{name}" does not exist') as raised:
         runtime.start(plan)
     state = runtime.state(plan.key)
@@ -107,7 +107,7 @@ def test_a_server_that_could_not_start_runs_once_its_database_is_there(
 ) -> None:
     url = new_database()
     name, later = url.rpartition("/")[2], f"{url.rpartition('/')[2]}_later"
-    plan = plan_in(runtime, tmp_path, f"{url}_later")
+    plan = plan_in(tmp_path, f"{url}_later")
     with pytest.raises(ServerFailed, match="does not exist"):
         runtime.start(plan)
     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
@@ -166,7 +166,7 @@ def test_a_new_start_has_a_new_secret(new_server: Callable[[], Lab]) -> None:
 def test_close_leaves_no_process_no_socket_and_no_thread(new_database: Callable[[], str], tmp_path: Path) -> None:
     threads = set(threading.enumerate())
     runtime = ProcessRuntime(tmp_path / "state", on_exit=lambda *_: None, on_recovery=lambda _: None)
-    plan = plan_in(runtime, tmp_path, new_database())
+    plan = plan_in(tmp_path, new_database())
     lab = Lab(runtime, plan, runtime.start(plan))
     processes = [lab.pid, runtime.spawner_pid or 0]
     assert all(alive(pid) for pid in processes)

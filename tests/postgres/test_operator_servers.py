@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from tenantry_operator.facts import ServerPlan
+from tenantry_operator.facts import DirectoryPlan, ServerPlan
 from tenantry_operator.plan.naming import database_name
 from tests.support.operator import Home, home_on, running_operator
 from tests.support.postgres import CatalogDatabase, PostgresServer
@@ -157,7 +157,7 @@ def test_a_server_that_crashes_is_shown_as_failed_until_it_runs_again(home: Home
         runtime.crash(home.key("roads"), "out of memory")
         until(lambda: home.backend("roads")["state"] == "failed")
         until(lambda: home.condition("roads", "BackendAvailable")[2] == "out of memory")
-        runtime.recover(ServerPlan(home.key("roads"), "3.17.2", SecretStr(""), home.directory))
+        runtime.recover(ServerPlan(home.key("roads"), "3.17.2", SecretStr(""), DirectoryPlan(home.directory, None)))
         until(lambda: home.backend("roads")["state"] == "running")
         home.until_ready("roads")
 

@@ -18,7 +18,8 @@ from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from tenantry_operator.facts import ArtifactPlan, ProjectKey, ServerPlan
+from tenantry_operator.facts import DirectoryPlan, ProjectKey, ServerPlan
+from tenantry_operator.provision.directories import Directories
 from tenantry_operator.runtime import Running
 from tenantry_operator.runtime.process import ProcessRuntime
 from tests.support.postgres import PostgresServer
@@ -82,12 +83,13 @@ def mlflow_database(server: PostgresServer) -> Iterator[str]:
     server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def plan_in(runtime: ProcessRuntime, home: Path, database_url: str, *, uid: int | None = None) -> ServerPlan:
+def plan_in(home: Path, database_url: str, *, uid: int | None = None) -> ServerPlan:
     """A plan for a project with a fresh name, with its artifacts in place."""
     key = ProjectKey("lab", f"p{secrets.token_hex(4)}")
     artifacts = home / key.project / "artifacts"
-    runtime.ensure_artifacts(ArtifactPlan(artifacts, uid))
-    return ServerPlan(key, "3.17.2", SecretStr(database_url), artifacts, uid)
+    place = DirectoryPlan(artifacts, uid)
+    Directories().ensure(place)
+    return ServerPlan(key, "3.17.2", SecretStr(database_url), place)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Lab:
 
 @contextmanager
 def new_lab(runtime: ProcessRuntime, home: Path, database_url: str, *, uid: int | None = None) -> Iterator[Lab]:
-    plan = plan_in(runtime, home, database_url, uid=uid)
+    plan = plan_in(home, database_url, uid=uid)
     try:
         yield Lab(runtime, plan, runtime.start(plan))
     finally:

@@ -17,10 +17,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from pydantic import SecretStr
 
-from tenantry_operator.facts import ArtifactPlan, ProjectKey, ServerPlan
-from tenantry_operator.operate import Operator
+from tenantry_operator.facts import ProjectKey, ServerPlan, WorkspaceKey, WorkspacePlan
+from tenantry_operator.machine import machine_operator
 from tenantry_operator.runtime import Failed, Running, ServerFailed, State, Stopped
-from tenantry_operator.runtime.process.artifacts import ensure_private, remove
 from tenantry_operator.settings import Settings
 from tests.support.postgres import CatalogDatabase, PostgresServer
 from tests.support.wait import until
@@ -30,6 +29,8 @@ __all__ = ["Home", "MemoryRuntime", "drop_all", "home_on", "names_of", "running_
 
 class MemoryRuntime:
     """Fulfils `Runtime`. A server answers any request that carries its secret, and knows nothing else."""
+
+    rolls = False
 
     def __init__(
         self,
@@ -74,11 +75,17 @@ class MemoryRuntime:
             return Failed(self._failed[key], 1, datetime.now(UTC))
         return Stopped()
 
-    def ensure_artifacts(self, plan: ArtifactPlan) -> None:
-        ensure_private(plan.directory, plan.uid)
+    def ensure_workspace(self, plan: WorkspacePlan) -> None:
+        pass
 
-    def remove_artifacts(self, plan: ArtifactPlan) -> None:
-        remove(plan.directory)
+    def remove_workspace(self, key: WorkspaceKey) -> None:
+        pass
+
+    def prepare(self, plan: ServerPlan) -> None:
+        pass
+
+    def dismantle(self, key: ProjectKey) -> None:
+        pass
 
     def close(self) -> None:
         for key in list(self._servers):
@@ -225,7 +232,7 @@ def running_operator(home: Home) -> Iterator[MemoryRuntime]:
         return made[0]
 
     stop = Event()
-    operator = Operator(home.settings, make_runtime)
+    operator = machine_operator(home.settings, make_runtime)
     thread = Thread(target=operator.run, args=(stop,), name="operator")
     thread.start()
     try:

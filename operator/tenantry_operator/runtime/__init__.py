@@ -1,4 +1,5 @@
-"""What runs the projects' servers. One machine has processes (`runtime.process`); a cluster will have pods.
+"""What runs the projects' servers. One machine has processes (`runtime.process`), a cluster has pods
+(`runtime.kubernetes`).
 
 The operator says which servers it wants; a runtime keeps them running until it is told otherwise. All methods may be
 called from any thread, and those of different projects run in parallel.
@@ -12,13 +13,35 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from tenantry_operator.facts import ArtifactPlan, ProjectKey, ServerPlan
+from tenantry_operator.facts import ProjectKey, ServerPlan, WorkspaceKey, WorkspacePlan
 
-__all__ = ["Failed", "Running", "Runtime", "ServerFailed", "State", "Stopped"]
+__all__ = [
+    "Failed",
+    "Running",
+    "Runtime",
+    "ServerFailed",
+    "ServerStarting",
+    "Starting",
+    "State",
+    "Stopped",
+    "WorkspaceRefused",
+]
 
 
 class ServerFailed(RuntimeError):
     """A server is not running. The message is for people: what happened, the end of the log; no secrets."""
+
+
+class ServerStarting(ServerFailed):
+    """It is on its way, and whoever asked is told of it later. The message says what it waits for."""
+
+
+class WorkspaceRefused(RuntimeError):
+    """What a workspace is made of cannot be made: the reason, in one word and for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +50,19 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Starting:
+    """It is wanted, and on its way. Only a runtime whose `start` does not wait has servers in this state."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """It has answered its health check. Address and secret stay the same until `stop`, also when it is restarted."""
 
     # `http://127.0.0.1:40123`
     address: str
-    # For the header X-Tenantry-Backend-Secret. New with each `Runtime.start`.
+    # For the header X-Tenantry-Backend-Secret.
     secret: SecretStr
 
 
@@ -46,7 +76,7 @@ class Failed:
     retry_at: datetime
 
 
-State = Stopped | Running | Failed
+State = Stopped | Starting | Running | Failed
 
 
 class Runtime(Protocol):
@@ -56,8 +86,24 @@ class Runtime(Protocol):
     runs again. Neither is called for what `start` and `stop` do before they return.
     """
 
+    # Whether a server takes over a new plan by itself; else it is stopped, and the next request starts it anew.
+    rolls: bool
+
+    def ensure_workspace(self, plan: WorkspacePlan) -> None:
+        """Make what surrounds a workspace's servers. Raises WorkspaceRefused. Idempotent."""
+
+    def remove_workspace(self, key: WorkspaceKey) -> None:
+        """Take that away again, as far as nobody else's things are in it. Idempotent."""
+
+    def prepare(self, plan: ServerPlan) -> None:
+        """Make what a server needs around it, without starting one that was stopped. Raises ServerFailed."""
+
+    def dismantle(self, key: ProjectKey) -> None:
+        """Take away what `prepare` made; the server must be stopped. Idempotent."""
+
     def start(self, plan: ServerPlan) -> Running:
-        """Keep a server running from now on, and return when it answers; at once when it does already.
+        """Keep a server running from now on, and return when it answers; at once when it does already. A runtime that
+        does not wait raises `ServerStarting`.
 
         Raises `ServerFailed` when an attempt fails, when the next is too far off to wait for, and after `close`.
         Attempts go on until `stop`. A server that is there keeps the plan that it was started with: stop it first.
@@ -68,12 +114,6 @@ class Runtime(Protocol):
 
     def state(self, key: ProjectKey) -> State:
         """As it is now; asks nobody."""
-
-    def ensure_artifacts(self, plan: ArtifactPlan) -> None:
-        """Make the place for artifacts, readable by the project's server alone. Idempotent."""
-
-    def remove_artifacts(self, plan: ArtifactPlan) -> None:
-        """Delete all artifacts of a project; its server must be stopped. Idempotent."""
 
     def close(self) -> None:
         """Stop everything, and leave no process, no socket and no thread behind."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from tenantry_crds.project import Project
-from tenantry_crds.workspace import Workspace
+from tenantry_crds.meta import Condition
+from tenantry_crds.project import Project, ProjectStatus
+from tenantry_crds.workspace import Workspace, WorkspaceStatus
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
+from tenantry_operator.sources.resources import Resource
 
-__all__ = ["Declared", "Source"]
+__all__ = ["Declared", "Reporter", "Source", "Watched"]
 
 R = TypeVar("R", Workspace, Project)
 
@@ -42,3 +44,47 @@ class Source(Protocol):
 
     def release(self, key: Key) -> None:
         """What follows from the removal is done: forget it. Nothing happens if it was declared again."""
+
+    def protect(self, key: Key, *, wanted: bool) -> None:
+        """See to it that a removal waits for `release`, or no longer does."""
+
+    def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
+        """Show people how it is, where they look: nothing is written when that is known there."""
+
+    def report_project(self, key: ProjectKey, status: ProjectStatus) -> None:
+        """The same for a project."""
+
+    def announce(self, key: Key, condition: Condition) -> None:
+        """Tell people of a transition."""
+
+
+class Watched(Source, Protocol):
+    """A source that has to be started before it says anything."""
+
+    def start(self) -> None:
+        """Read everything once, then watch."""
+
+    def stop(self) -> None: ...
+
+    def join(self) -> None:
+        """Return when its threads have ended, also if they never began."""
+
+
+class Reporter(Protocol):
+    """What a source of custom resources reads and writes beside its watches. Each write is one call."""
+
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """Return every resource of a kind."""
+
+    def versions(self, kind: str) -> dict[tuple[str, str], int]:
+        """Return the version of each resource, by namespace and name."""
+
+    def write_status(self, resource: Resource, status: Mapping[str, Any]) -> dict[str, Any]: ...
+
+    def write_finalizers(self, resource: Resource, finalizers: list[str]) -> dict[str, Any]: ...
+
+    def is_going(self, kind: str) -> bool:
+        """Say whether the kind itself is being removed from the cluster: then nobody asked for any one resource."""
+
+    def announce(self, resource: Resource, condition: Condition) -> None:
+        """Tell people of a transition."""

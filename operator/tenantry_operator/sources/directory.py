@@ -17,8 +17,9 @@ import structlog
 import watchfiles
 
 from tenantry_crds.manifest import InvalidManifest, parse
-from tenantry_crds.project import Project
-from tenantry_crds.workspace import Workspace
+from tenantry_crds.meta import Condition
+from tenantry_crds.project import Project, ProjectStatus
+from tenantry_crds.workspace import Workspace, WorkspaceStatus
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources import Declared
 from tenantry_operator.sources.files import Files, key_of
@@ -92,6 +93,18 @@ class Directory:
             if found and found.removed:
                 self._store.remove(key)
                 self._in_force = {other: one for other, one in self._in_force.items() if other != key}
+
+    def protect(self, key: Key, *, wanted: bool) -> None:
+        """What is gone from the directory is kept here until its release, whatever it is."""
+
+    def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
+        """Files say what people want. How things are, the catalog says."""
+
+    def report_project(self, key: ProjectKey, status: ProjectStatus) -> None:
+        """See `report_workspace`."""
+
+    def announce(self, key: Key, condition: Condition) -> None:
+        """The operator's log has it."""
 
     def _watch(self) -> None:
         while not self._stop.is_set():

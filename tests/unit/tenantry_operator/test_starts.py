@@ -14,7 +14,7 @@ import pytest
 WRONG = {
     "no database": ("CATALOG_URL", "s3cret@host", "must be postgresql://user:password@host:port/database"),
     "another database": ("PROVISION_URL", "mysql://a:s3cret@h/d", "must be postgresql://user:password@host"),
-    "nothing": ("SOURCE_DIRECTORY", None, "Field required"),
+    "nothing": ("STATE_DIRECTORY", None, "Field required"),
     "a file for a folder": ("STATE_DIRECTORY", "file", "File exists; the operator must be able to write there"),
 }
 

@@ -23,7 +23,7 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from tenantry_operator.facts import ProjectKey, ServerPlan
+from tenantry_operator.facts import DirectoryPlan, ProjectKey, ServerPlan
 from tenantry_operator.runtime import Failed, Running, ServerFailed, State, Stopped
 from tenantry_operator.runtime.process import health
 from tenantry_operator.runtime.process.artifacts import ensure_private
@@ -55,7 +55,9 @@ class Server:
     """`end` is for good: a project that is wanted again gets another one, with another secret."""
 
     def __init__(self, plan: ServerPlan, spawner: Spawner, directory: Path, limits: Limits, calls: Callbacks) -> None:
-        self._plan = plan
+        if not isinstance(plan.artifacts, DirectoryPlan):
+            raise TypeError("a process keeps its artifacts in a directory, not in a bucket")
+        self._plan, self._artifacts = plan, plan.artifacts
         self._spawner = spawner
         self._limits = limits
         self._calls = calls
@@ -136,7 +138,7 @@ class Server:
     def _launch(self) -> Child:
         deadline = time.monotonic() + self._limits.start
         shutil.rmtree(self._scratch, ignore_errors=True)
-        ensure_private(self._scratch, self._plan.uid)
+        ensure_private(self._scratch, self._artifacts.uid)
         self._child = child = self._fork(deadline)
         if health.answers(
             self._port,
@@ -160,11 +162,11 @@ class Server:
         """An anonymous file that only the server itself reads: the spawner passes it on."""
         settings = {
             "database_url": self._plan.database_url.get_secret_value(),
-            "artifact_directory": str(self._plan.artifact_directory),
+            "artifact_directory": str(self._artifacts.directory),
             "scratch_directory": str(self._scratch),
             "secret": self._secret.get_secret_value(),
             "grace": self._limits.grace,
-            "uid": self._plan.uid,
+            "uid": self._artifacts.uid,
         }
         descriptor = os.memfd_create("settings")
         os.write(descriptor, json.dumps(settings).encode())

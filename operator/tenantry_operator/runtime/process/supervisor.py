@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
-from tenantry_operator.facts import ArtifactPlan, ProjectKey, ServerPlan
+from tenantry_operator.facts import ProjectKey, ServerPlan, WorkspaceKey, WorkspacePlan
 from tenantry_operator.runtime import Running, ServerFailed, State, Stopped
-from tenantry_operator.runtime.process.artifacts import ensure_private, remove
 from tenantry_operator.runtime.process.limits import Limits
 from tenantry_operator.runtime.process.log import Log
 from tenantry_operator.runtime.process.server import Callbacks, Server
@@ -24,6 +23,8 @@ class ProcessRuntime:
 
     Below `directory`: `spawner.log`, `logs/<workspace>/<project>.log` and, while a server runs, its `scratch/`.
     """
+
+    rolls = False
 
     def __init__(
         self,
@@ -68,11 +69,17 @@ class ProcessRuntime:
             server = self._servers.get(key)
         return Stopped() if server is None else server.state
 
-    def ensure_artifacts(self, plan: ArtifactPlan) -> None:
-        ensure_private(plan.directory, plan.uid)
+    def ensure_workspace(self, plan: WorkspacePlan) -> None:
+        """Processes of a machine have nothing around them."""
 
-    def remove_artifacts(self, plan: ArtifactPlan) -> None:
-        remove(plan.directory)
+    def remove_workspace(self, key: WorkspaceKey) -> None:
+        """See `ensure_workspace`."""
+
+    def prepare(self, plan: ServerPlan) -> None:
+        """See `ensure_workspace`."""
+
+    def dismantle(self, key: ProjectKey) -> None:
+        """See `ensure_workspace`."""
 
     def close(self) -> None:
         with self._lock:

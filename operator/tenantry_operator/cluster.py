@@ -1,0 +1,206 @@
+"""The operator of a cluster, put together: custom resources, PostgreSQL, buckets, and servers as pods.
+
+Several may run. The one that holds the Lease acts; when it loses it, it ends, and Kubernetes starts it anew as one that
+stands by. What was half done is finished by whoever acts next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+import structlog
+from pydantic import SecretStr
+from sqlalchemy import Engine, make_url
+
+from tenantry_operator.backends import Backends
+from tenantry_operator.errors import OperatorError
+from tenantry_operator.facts import Buckets, Egress, Site
+from tenantry_operator.health import Health
+from tenantry_operator.metrics import Metrics
+from tenantry_operator.observe import Observer
+from tenantry_operator.operate import RESYNC_SECONDS, Calls, Operator, Parts, database_of
+from tenantry_operator.plan.objects.metadata import INSTALLATION
+from tenantry_operator.provision.administrator import Administrator
+from tenantry_operator.provision.bucket import StorageDriver, StorageSettings
+from tenantry_operator.provision.bucket.provisioner import make_provisioner
+from tenantry_operator.provision.postgres import Postgres
+from tenantry_operator.provision.template import Templates
+from tenantry_operator.publish import Catalog
+from tenantry_operator.reconcile import Reconciler
+from tenantry_operator.removal import Removal
+from tenantry_operator.runtime.kubernetes import Client, KubernetesRuntime, Live, Reflectors, connect
+from tenantry_operator.runtime.kubernetes.given import read_given
+from tenantry_operator.runtime.kubernetes.lease import Lease
+from tenantry_operator.runtime.kubernetes.migration import JobMigration
+from tenantry_operator.runtime.kubernetes.resources import Resources
+from tenantry_operator.runtime.kubernetes.secrets import ClusterSecrets
+from tenantry_operator.runtime.kubernetes.signing_keys import signing_keys
+from tenantry_operator.servers import Servers
+from tenantry_operator.settings import ClusterSettings
+from tenantry_operator.signing_keys import SigningKeys
+from tenantry_operator.sources.kubernetes import Kubernetes
+from tenantry_operator.trust import Trust
+
+__all__ = ["ClusterOperator"]
+
+_POSTGRES_PORT: Final = 5432
+
+log = structlog.get_logger(__name__)
+
+
+class ClusterOperator:
+    """`run` until it is told to stop, or until another may act in its place."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        make_client: Callable[[float], Client] = connect,
+        make_migration: Callable[[Client, Site], Callable[[SecretStr], None]] = JobMigration,
+    ) -> None:
+        self._settings = settings
+        self._client = make_client(settings.kubernetes_qps)
+        name = f"tenantry-{settings.installation}"
+        self._lease = Lease(self._client, settings.namespace, name, settings.pod)
+        self._cluster = _Cluster(settings, self._client, make_migration)
+        self._metrics = Metrics(self._client.writes)
+        self._health = Health(
+            settings.listen,
+            self._metrics.registry,
+            alive=lambda: {"watches": not self._cluster.stalled},
+            ready=lambda: {"started": True},
+        )
+
+    def run(self, stop: Event) -> bool:
+        """Return whether it ended because it was told to; False when it lost the Lease."""
+        self._health.start()
+        lost = Event()
+        try:
+            if self._lease.acquire(stop):
+                log.info("acts as the leader", pod=self._settings.pod)
+                self._metrics.leader.set(1)
+                self._lease.keep(_both(lost, stop))
+                self._cluster.run(stop)
+        finally:
+            self._lease.release()
+            self._health.stop()
+        return not lost.is_set()
+
+
+def _both(*events: Event) -> Callable[[], None]:
+    def set_all() -> None:
+        for event in events:
+            event.set()
+
+    return set_all
+
+
+class _Cluster:
+    """What the leader is made of."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        client: Client,
+        make_migration: Callable[[Client, Site], Callable[[SecretStr], None]],
+    ) -> None:
+        self._settings, self._client, self._make_migration = settings, client, make_migration
+        self._live = Live()
+        self._site = _site(settings)
+        self._secrets = ClusterSecrets(client, self._site)
+        self._source: Kubernetes | None = None
+        self._reflectors: Reflectors | None = None
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a watch is dead. Whoever stands by watches nothing."""
+        return bool((self._source and self._source.stalled) or (self._reflectors and self._reflectors.stalled))
+
+    def run(self, stop: Event) -> None:
+        """Look at all that is there first: what is known need not be written again."""
+        operator = Operator(self._settings.catalog_url, self._build)
+        assert self._reflectors
+        self._secrets.load()
+        self._reflectors.load()
+        self._reflectors.start()
+        self._keys.start()
+        try:
+            operator.run(stop)
+        finally:
+            self._keys.stop()
+            self._reflectors.stop()
+
+    def _build(self, engine: Engine, calls: Calls) -> Parts:
+        settings = self._settings
+        self._source = source = Kubernetes(
+            Resources(self._client, settings.namespace),
+            calls.changed,
+            namespaces=settings.namespaces,
+            grace=timedelta(seconds=settings.deletion_grace),
+        )
+        self._reflectors = Reflectors(
+            self._client, f"{INSTALLATION}={settings.installation}", self._live, calls.touched
+        )
+        self._keys = SigningKeys(engine, lambda: signing_keys(self._client))
+        runtime = KubernetesRuntime(self._client, self._live, self._secrets, self._site)
+        servers = Servers(runtime, Backends(engine))
+        return Parts(source, servers, self._reconciler(engine, source, runtime, servers), servers_end_with_us=False)
+
+    def _reconciler(
+        self, engine: Engine, source: Kubernetes, runtime: KubernetesRuntime, servers: Servers
+    ) -> Reconciler:
+        settings = self._settings
+        administrator = Administrator(settings.provision_url)
+        templates = Templates(administrator, self._make_migration(self._client, self._site))
+        databases = Postgres(administrator, templates, self._secrets)
+        artifacts = make_provisioner(
+            settings.storage_driver, _storage(settings), self._secrets, read_given=read_given(self._client)
+        )
+        observer = Observer(servers, artifacts, frozenset({database_of(settings.catalog_url)}))
+        keyless = settings.storage_driver is StorageDriver.WORKLOAD_IDENTITY
+        buckets = Buckets(settings.storage_bucket, keyless=keyless)
+        parts = (buckets, databases, artifacts, runtime, servers, observer, Catalog(engine))
+        removal = Removal(source, *parts)
+        return Reconciler(source, *parts, removal, Trust(RESYNC_SECONDS), settings.public_url)
+
+
+def _site(settings: ClusterSettings) -> Site:
+    url = make_url(settings.provision_url.get_secret_value())
+    return Site(
+        installation=settings.installation,
+        namespace=settings.namespace,
+        image=settings.backend_image,
+        database=Egress(url.port or _POSTGRES_PORT, settings.database_peers),
+        storage=Egress(settings.storage_port, settings.storage_peers),
+        pull_policy=settings.backend_image_pull_policy,
+        pull_secrets=settings.pull_secrets,
+        endpoint=settings.storage_endpoint,
+        region=settings.storage_region,
+        database_authority=_authority(str(url.query.get("sslrootcert", ""))),
+        admin_role=settings.workspace_admin_role,
+        owns_namespaces=not settings.namespaces,
+    )
+
+
+def _authority(path: str) -> str:
+    """Backends get a copy of it: they have no file of ours. Raises OperatorError."""
+    if not path or path == "system":
+        return ""
+    try:
+        return Path(path).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"sslrootcert of TENANTRY_PROVISION_URL cannot be read: {path}: {error}") from error
+
+
+def _storage(settings: ClusterSettings) -> StorageSettings:
+    secret: SecretStr = settings.storage_secret_key
+    return StorageSettings(
+        endpoint=settings.storage_endpoint or None,
+        region=settings.storage_region,
+        iam_endpoint=settings.storage_iam_endpoint or None,
+        access_key=settings.storage_access_key or None,
+        secret_key=secret if secret.get_secret_value() else None,
+    )

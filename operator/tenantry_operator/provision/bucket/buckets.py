@@ -1,0 +1,125 @@
+"""Buckets, and what is in them, with the administrator's client. A tag says whose a project's own bucket is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from tenantry_operator.errors import ProvisionFailed
+from tenantry_operator.facts import BucketPlan
+from tenantry_operator.provision.bucket.clients import Clients
+from tenantry_operator.provision.bucket.words import code_of, explained
+
+__all__ = ["Buckets"]
+
+_TAG: Final = "tenantry.dev/owner"
+# The one region that CreateBucket does not take by name.
+_FIRST_REGION: Final = "us-east-1"
+# What DeleteObjects takes at a time.
+_MOST: Final = 1000
+
+
+class Buckets:
+    """A plan with a prefix is for a bucket that is there for all and stays; one without, for a bucket of its own."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def ensure(self, plan: BucketPlan) -> None:
+        """At rest this is one read."""
+        with explained(f"bucket {plan.bucket}"):
+            if plan.prefix:
+                self._clients.s3.head_bucket(Bucket=plan.bucket)
+            else:
+                self._ensure_own(plan)
+
+    def owns(self, plan: BucketPlan) -> bool:
+        """Say whether the bucket is the project's or nobody's, or may hold a part for it. Reads only."""
+        with explained(f"bucket {plan.bucket}"):
+            tags = {} if plan.prefix else self._tags(plan.bucket)
+        return tags.get(_TAG, plan.label) == plan.label
+
+    def remove(self, plan: BucketPlan) -> None:
+        """Delete all objects with all versions, and the project's own bucket."""
+        with explained(f"deleting the artifacts in s3://{plan.bucket}/{plan.prefix}"):
+            try:
+                self.empty(self._clients.s3, plan)
+                if not plan.prefix:
+                    self._clients.s3.delete_bucket(Bucket=plan.bucket)
+            except ClientError as error:
+                if code_of(error) != "NoSuchBucket":
+                    raise
+
+    def empty(self, client: Any, plan: BucketPlan) -> None:
+        """Delete what is below the prefix, uploads that were never completed included."""
+        place = {"Bucket": plan.bucket, "Prefix": plan.prefix}
+        found = _versions(client, place)
+        while batch := list(islice(found, _MOST)):
+            answer = client.delete_objects(Bucket=plan.bucket, Delete={"Objects": batch, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise ProvisionFailed(
+                    f"{len(errors)} objects in s3://{plan.bucket}/{plan.prefix} cannot be deleted, the first because "
+                    f"of {errors[0].get('Code')}: see whether they are locked"
+                )
+        for page in client.get_paginator("list_multipart_uploads").paginate(**place):
+            for upload in page.get("Uploads", ()):
+                client.abort_multipart_upload(Bucket=plan.bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+    def neighbour(self, plan: BucketPlan) -> str | None:
+        """Return another bucket: the next by name, so that the projects try one another in a circle."""
+        try:
+            found = self._clients.s3.list_buckets()["Buckets"]
+        except ClientError:
+            return None
+        names = sorted((bucket["Name"] for bucket in found), key=lambda name: (name < plan.bucket, name))
+        return next((name for name in names if name != plan.bucket), None)
+
+    def _ensure_own(self, plan: BucketPlan) -> None:
+        tags = self._tags(plan.bucket)
+        if tags.get(_TAG) == plan.label:
+            return
+        # One without our tag and without an object is what a kill between the two calls leaves.
+        if _TAG in tags or self._holds_something(plan.bucket):
+            raise ProvisionFailed(
+                f"bucket {plan.bucket} is there and is not this project's: name one for all in "
+                f"TENANTRY_STORAGE_BUCKET, or if it is, set its tag {_TAG} to '{plan.label}'"
+            )
+        self._create(plan.bucket)
+        wanted = [{"Key": key, "Value": value} for key, value in (tags | {_TAG: plan.label}).items()]
+        self._clients.s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": wanted})
+
+    def _tags(self, bucket: str) -> dict[str, str]:
+        """Return the bucket's tags: none when there is no such bucket. Not every storage tells these apart."""
+        try:
+            found = self._clients.s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+        except ClientError as error:
+            if code_of(error) in {"NoSuchBucket", "NoSuchTagSet"}:
+                return {}
+            raise
+        return {tag["Key"]: tag["Value"] for tag in found}
+
+    def _create(self, bucket: str) -> None:
+        region = self._clients.s3.meta.region_name
+        place = {} if region == _FIRST_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            self._clients.s3.create_bucket(Bucket=bucket, **place)
+        except ClientError as error:
+            if code_of(error) != "BucketAlreadyOwnedByYou":
+                raise
+
+    def _holds_something(self, bucket: str) -> bool:
+        try:
+            return bool(self._clients.s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("KeyCount"))
+        except ClientError as error:
+            if code_of(error) == "NoSuchBucket":
+                return False
+            raise
+
+
+def _versions(client: Any, place: dict[str, str]) -> Iterator[dict[str, str]]:
+    for page in client.get_paginator("list_object_versions").paginate(**place):
+        for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            yield {"Key": version["Key"], "VersionId": version["VersionId"]}

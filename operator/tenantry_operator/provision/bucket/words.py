@@ -1,0 +1,75 @@
+"""What a storage refuses, in words that say what to do next. None of them holds a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnection,
+)
+
+from tenantry_operator.errors import ProvisionFailed
+
+__all__ = ["code_of", "explained", "words_of"]
+
+_UNKNOWN_KEY: Final = "the storage does not know this key: check TENANTRY_STORAGE_ACCESS_KEY and the endpoint"
+_REGION: Final = "the bucket is in another region: check TENANTRY_STORAGE_REGION"
+_CURES: Final = {
+    "403": "the key may not do this: give the administrator's key the policy in docs/storage.md",
+    "404": "there is no such bucket: make it, or name another in TENANTRY_STORAGE_BUCKET",
+    "AccessDenied": "the key may not do this: give the administrator's key the policy in docs/storage.md",
+    "AuthorizationHeaderMalformed": _REGION,
+    "BucketAlreadyExists": "another account has a bucket of this name: name one for all in TENANTRY_STORAGE_BUCKET",
+    "EntityAlreadyExists": "the storage is still making it known: this is tried again",
+    "IllegalLocationConstraintException": _REGION,
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "InvalidBucketName": "the storage takes no bucket of this name: name one for all in TENANTRY_STORAGE_BUCKET",
+    "InvalidClientTokenId": _UNKNOWN_KEY,
+    "LimitExceeded": "the account has reached a limit: ask for a higher one, or delete users that nobody needs",
+    "NoSuchBucket": "there is no such bucket: make it, or name another in TENANTRY_STORAGE_BUCKET",
+    "NotImplemented": "the storage does not know this call: see the drivers in docs/storage.md",
+    "PermanentRedirect": _REGION,
+    "RequestTimeTooSkewed": "the clocks of the operator and the storage differ: set them by NTP",
+    "SignatureDoesNotMatch": "the secret is not this key's: check TENANTRY_STORAGE_SECRET_KEY",
+    "TooManyBuckets": "the account has no room for more buckets: name one for all in TENANTRY_STORAGE_BUCKET",
+}
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn what boto3 raises while `what` is done into ProvisionFailed."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise ProvisionFailed(f"{what}: {words_of(error)}") from error
+
+
+def code_of(error: ClientError) -> str:
+    """Return S3's name for what happened, like `NoSuchBucket`; the status where the answer has no body."""
+    return str(error.response.get("Error", {}).get("Code", "?"))
+
+
+def words_of(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        code, said = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
+        return f"{error.operation_name} answered {code}: {_CURES.get(code) or said[:200] or 'no reason given'}"
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return "there is no key: set TENANTRY_STORAGE_ACCESS_KEY and TENANTRY_STORAGE_SECRET_KEY"
+    if isinstance(error, NoConnection | HTTPClientError):
+        return f"{_host(error.kwargs)} does not answer ({type(error).__name__}): check TENANTRY_STORAGE_ENDPOINT"
+    return f"{type(error).__name__}: check the TENANTRY_STORAGE_ settings"
+
+
+def _host(facts: dict[str, Any]) -> str:
+    address = urlsplit(str(facts.get("endpoint_url") or ""))
+    return f"{address.scheme}://{address.netloc}" if address.netloc else "the storage"

@@ -1,0 +1,288 @@
+"""The API server as a source of manifests: kopf watches the custom resources, and each event is one note here.
+
+Handlers decide nothing. They note what they saw and say which key has to be looked at; what follows is `reconcile`, the
+same as for a timer or a pod that died. kopf's own bookkeeping on the resources (progress, last-handled configuration)
+is therefore not needed, and nothing is written at rest: see docs/decisions/0007.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+from typing import Any, Final, TypeVar
+
+import kopf
+import structlog
+
+from tenantry_crds.meta import API_VERSION, Condition, ConditionStatus, ConditionType, DeletionPolicy
+from tenantry_crds.project import Project, ProjectStatus
+from tenantry_crds.workspace import Workspace, WorkspaceStatus
+from tenantry_operator.errors import OperatorError
+from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
+from tenantry_operator.sources import Declared, Reporter
+from tenantry_operator.sources.resources import Resource, Shelf
+from tenantry_operator.status import dated, refused_status
+
+__all__ = ["Kubernetes", "Patience"]
+
+_KINDS: Final = {"Workspace": "workspaces", "Project": "projects"}
+# How often a list is compared with what the watches said.
+_COMPARE_SECONDS: Final = 120.0
+_FINALIZER: Final = "tenantry.dev/data"
+
+log = structlog.get_logger(__name__)
+
+
+R = TypeVar("R", Workspace, Project)
+
+
+class Patience(OperatorError):
+    """It is too early for what follows from a deletion."""
+
+
+class Kubernetes:
+    """Fulfils `Watched`. `namespaces` limits it to some; without, it is the whole cluster's."""
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        changed: Callable[[Key], None],
+        *,
+        namespaces: Collection[str] = (),
+        grace: timedelta = timedelta(0),
+    ) -> None:
+        self._reporter = reporter
+        self._changed = changed
+        self._namespaces = namespaces
+        self._grace = grace
+        self._shelf = Shelf()
+        self._complete = False
+        self._stop = Event()
+        self._behind: frozenset[tuple[str, str, str]] = frozenset()
+        self.stalled = False
+        self._threads = [
+            Thread(target=self._watch, name="kopf", daemon=True),
+            Thread(target=self._compare_regularly, name="compare", daemon=True),
+        ]
+
+    def start(self) -> None:
+        for kind in _KINDS:
+            self._list(kind)
+        self._complete = True
+        for key in self.declared():
+            self._changed(key)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def join(self) -> None:
+        """Its threads end by themselves; no watch is waited for."""
+
+    @property
+    def complete(self) -> bool:
+        return self._complete
+
+    def declared(self) -> Collection[Key]:
+        return self._shelf.keys()
+
+    def workspace(self, key: WorkspaceKey) -> Declared[Workspace] | None:
+        found = self._shelf.get(key)
+        if found is None or not isinstance(found.good, Workspace):
+            return None
+        return Declared(self._with_policy(found, found.good), self._removed(found), found.problem)
+
+    def project(self, key: ProjectKey) -> Declared[Project] | None:
+        found = self._shelf.get(key)
+        if found is None or not isinstance(found.good, Project):
+            return None
+        return Declared(self._with_policy(found, found.good), self._removed(found), found.problem)
+
+    def release(self, key: Key) -> None:
+        found = self._shelf.get(key)
+        if found and found.going:
+            self._write_finalizers(found, [name for name in found.finalizers if name != _FINALIZER])
+
+    def protect(self, key: Key, *, wanted: bool) -> None:
+        found = self._shelf.get(key)
+        if found is None or found.going or wanted == (_FINALIZER in found.finalizers):
+            return
+        others = [name for name in found.finalizers if name != _FINALIZER]
+        self._write_finalizers(found, [*others, *([_FINALIZER] if wanted else [])])
+
+    def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
+        self._report(key, status)
+
+    def report_project(self, key: ProjectKey, status: ProjectStatus) -> None:
+        self._report(key, status)
+
+    def announce(self, key: Key, condition: Condition) -> None:
+        if found := self._shelf.get(key):
+            self._reporter.announce(found, condition)
+
+    def note(self, event: str | None, document: dict[str, Any]) -> None:
+        """Take what a watch or a list says; `DELETED` is the one event that is not in the document itself."""
+        if event == "DELETED":
+            gone = self._shelf.remove(document)
+            if gone and gone.key:
+                self._changed(gone.key)
+            return
+        resource, news = self._shelf.put(document)
+        if news and resource.problem:
+            self._refuse(resource)
+        if news and resource.key:
+            self._changed(resource.key)
+
+    def _removed(self, found: Resource) -> bool:
+        """Whoever deletes has the time of grace to think better of it: deletionPolicy Retain, written then, holds."""
+        if not found.going:
+            return False
+        keeps = self._keeps_data(found)
+        until = datetime.fromisoformat(found.going_since) + self._grace
+        if not keeps and datetime.now(UTC) < until:
+            raise Patience(f"data is removed after {until.isoformat()}: until then deletionPolicy Retain keeps it")
+        return True
+
+    def _keeps_data(self, found: Resource) -> bool:
+        """When the kind itself is removed from the cluster, nobody asked for the data of any one resource to go."""
+        assert found.good
+        return found.good.spec.deletion_policy is DeletionPolicy.RETAIN or self._reporter.is_going(found.kind)
+
+    def _with_policy(self, found: Resource, resource: R) -> R:
+        if not found.going or not self._keeps_data(found):
+            return resource
+        spec = resource.spec.model_copy(update={"deletion_policy": DeletionPolicy.RETAIN})
+        return resource.model_copy(update={"spec": spec})
+
+    def _report(self, key: Key, status: WorkspaceStatus | ProjectStatus) -> None:
+        found = self._shelf.get(key)
+        if found is None or found.going:
+            return
+        conditions = _with_times(status.conditions, found)
+        written = status.model_copy(update={"conditions": conditions}).model_dump(mode="json", by_alias=True)
+        if written != found.status:
+            self.note(None, self._reporter.write_status(found, written))
+
+    def _refuse(self, resource: Resource) -> None:
+        """Say in the resource itself what is wrong with it; where a better version is in force, Ready says so too."""
+        log.warning("manifest refused", kind=resource.kind, name=resource.name, namespace=resource.namespace,
+                    reason=resource.problem)  # fmt: skip
+        if resource.good is None:
+            status = refused_status(resource.problem)
+            conditions = _with_times(status.conditions, resource)
+            written = status.model_copy(update={"conditions": conditions}).model_dump(mode="json", by_alias=True)
+            try:
+                self._reporter.write_status(resource, written)
+            except OperatorError as error:
+                log.warning("status not written", name=resource.name, reason=str(error))
+
+    def _write_finalizers(self, found: Resource, finalizers: list[str]) -> None:
+        if list(found.finalizers) != finalizers:
+            self.note(None, self._reporter.write_finalizers(found, finalizers))
+
+    def _list(self, kind: str) -> None:
+        there = set()
+        for document in self._reporter.all(kind):
+            if self._is_ours(document):
+                there.add((document["metadata"].get("namespace", ""), document["metadata"]["name"]))
+                self.note(None, {"apiVersion": API_VERSION, "kind": kind, **document})
+        for gone in self._shelf.keep_only(kind, frozenset(there)):
+            if gone.key:
+                self._changed(gone.key)
+
+    def _is_ours(self, document: dict[str, Any]) -> bool:
+        namespace = document["metadata"].get("namespace", "")
+        return not namespace or not self._namespaces or namespace in self._namespaces
+
+    def _compare_regularly(self) -> None:
+        while not self._stop.wait(_COMPARE_SECONDS):
+            try:
+                self._compare()
+            except OperatorError as error:
+                log.info("resources not compared", reason=str(error))
+
+    def _compare(self) -> None:
+        """A watch that says nothing may be dead: what a list knows, and a watch has not said by the next, shows it."""
+        behind = set()
+        for kind in _KINDS:
+            known = self._shelf.versions(kind)
+            for which, version in self._reporter.versions(kind).items():
+                if known.get(which, 0) < version:
+                    behind.add((kind, *which))
+        self.stalled = bool(self._behind & behind)
+        self._behind = frozenset(behind)
+        if self.stalled:
+            log.error("a watch is dead: the liveness probe fails, and Kubernetes starts the operator again")
+            for kind in _KINDS:
+                self._list(kind)
+
+    def _watch(self) -> None:
+        asyncio.run(self._run_kopf())
+
+    async def _run_kopf(self) -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().run_in_executor(None, self._stop.wait).add_done_callback(lambda _: stop.set())
+        await kopf.operator(
+            registry=_registry(self.note),
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=stop,
+        )
+
+
+def _registry(note: Callable[[str | None, dict[str, Any]], None]) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry, id="login")
+    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+
+    async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002  kopf's own name
+        """Writing a refusal may take a call to the API server: not in kopf's loop."""
+        await asyncio.to_thread(note, type, _plain(body))
+
+    for plural in _KINDS.values():
+        kopf.on.event("tenantry.dev", "v1alpha1", plural, registry=registry, id=f"note-{plural}")(seen)
+    return registry
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = False
+    settings.watching.server_timeout = 240
+    settings.watching.connect_timeout = 10
+    settings.networking.request_timeout = 30
+    # No worker_limit: with its idle time it would cap the operator at a fifth of that many resources a second.
+    settings.queueing.idle_timeout = 1.0
+    settings.queueing.batch_window = 0.05
+    return settings
+
+
+def _plain(value: Any) -> Any:
+    """Kopf's bodies are views: what is kept must not change under our hands."""
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _with_times(conditions: tuple[Condition, ...], found: Resource) -> tuple[Condition, ...]:
+    """The catalog's have their times already; others keep the time of the same status before."""
+    if all(condition.last_transition_time for condition in conditions):
+        return conditions
+    return dated(conditions, _conditions(found), datetime.now(UTC).replace(microsecond=0))
+
+
+def _conditions(found: Resource) -> tuple[Condition, ...]:
+    known = found.status.get("conditions", ())
+    types, statuses = set(ConditionType), set(ConditionStatus)
+    return tuple(
+        Condition.model_validate(one) for one in known if one.get("type") in types and one.get("status") in statuses
+    )

@@ -1,0 +1,128 @@
+"""The custom resources as they were last seen, and what is known of each: the memory of the Kubernetes source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+
+from tenantry_crds.manifest import InvalidManifest, parse
+from tenantry_crds.project import Project
+from tenantry_crds.workspace import Workspace
+from tenantry_operator.facts import Key, ProjectKey
+from tenantry_operator.sources.files import key_of
+
+__all__ = ["Resource", "Shelf"]
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One custom resource. `good` is its last version that could be read; None when there was none."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    version: int
+    good: Workspace | Project | None
+    status: Document
+    finalizers: tuple[str, ...] = ()
+    # Deleted, and waiting for its finalizers.
+    going: bool = False
+    # Seconds since the epoch; 0 while it is not going.
+    going_since: str = ""
+    problem: str = ""
+
+    @property
+    def key(self) -> Key | None:
+        """Whose it is; None where its namespace or name cannot be any workspace's or project's."""
+        return key_of(self.good) if self.good else None
+
+
+class Shelf:
+    """Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._all: dict[tuple[str, str, str], Resource] = {}
+        self._by_key: dict[Key, Resource] = {}
+
+    def put(self, document: Document) -> tuple[Resource, bool]:
+        """Remember it; say whether what people declare in it is news. An older version than the known one is none."""
+        with self._lock:
+            identity = _identity(document)
+            known = self._all.get(identity)
+            read = _read(document, known)
+            if known and known.version >= read.version:
+                return known, False
+            self._all[identity] = read
+            if read.key:
+                self._by_key[read.key] = read
+            return read, known is None or _declares(known) != _declares(read)
+
+    def remove(self, document: Document) -> Resource | None:
+        with self._lock:
+            return self._remove(_identity(document))
+
+    def keep_only(self, kind: str, there: frozenset[tuple[str, str]]) -> list[Resource]:
+        """Forget those of a kind that a list, by namespace and name, no longer has; return them."""
+        with self._lock:
+            gone = [which for which in self._all if which[0] == kind and which[1:] not in there]
+            return [resource for which in gone if (resource := self._remove(which))]
+
+    def get(self, key: Key) -> Resource | None:
+        with self._lock:
+            return self._by_key.get(key)
+
+    def keys(self) -> list[Key]:
+        """Return the workspaces first: their projects need them."""
+        with self._lock:
+            return sorted(self._by_key, key=lambda key: (isinstance(key, ProjectKey), key))
+
+    def versions(self, kind: str) -> dict[tuple[str, str], int]:
+        with self._lock:
+            return {which[1:]: found.version for which, found in self._all.items() if which[0] == kind}
+
+    def _remove(self, which: tuple[str, str, str]) -> Resource | None:
+        found = self._all.pop(which, None)
+        if found and found.key:
+            self._by_key.pop(found.key, None)
+        return found
+
+
+def _identity(document: Document) -> tuple[str, str, str]:
+    metadata = document["metadata"]
+    return document["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def _declares(resource: Resource) -> tuple[object, ...]:
+    """What counts as news: not a status that we wrote ourselves."""
+    declared = resource.good.model_copy(update={"status": None}) if resource.good else None
+    return resource.uid, declared, resource.going, resource.problem
+
+
+def _read(document: Document, known: Resource | None) -> Resource:
+    metadata = document["metadata"]
+    kind, namespace, name = _identity(document)
+    read = Resource(
+        kind=kind,
+        namespace=namespace,
+        name=name,
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        good=None,
+        status=document.get("status", {}),
+        finalizers=tuple(metadata.get("finalizers", ())),
+        going="deletionTimestamp" in metadata,
+        going_since=metadata.get("deletionTimestamp", ""),
+    )
+    try:
+        # The status is ours: what an older operator wrote there is no mistake of anybody's.
+        declared = {field: value for field, value in document.items() if field != "status"}
+        return replace(read, good=parse(declared))
+    except InvalidManifest as error:
+        before = known.good if known and known.uid == read.uid else None
+        return replace(read, good=before, problem=str(error))
