@@ -80,8 +80,9 @@ def async_engine(url: str, *, application: str, size: int = 8) -> AsyncEngine:
 
 
 def libpq_url(url: str) -> str:
-    """The same address without SQLAlchemy's driver, as psycopg takes it itself."""
-    return _with_driver(url, None).render_as_string(hide_password=False)
+    """The same address without SQLAlchemy's driver, as psycopg takes it itself; in no other way changed."""
+    # Not rendered again: SQLAlchemy writes spaces as they are, or as a plus, and libpq takes neither.
+    return f"postgresql{url[url.index('://') :]}".replace(" ", "%20")
 
 
 def asyncpg_url(url: str) -> str:
@@ -98,7 +99,7 @@ def asyncpg_url(url: str) -> str:
         query["sslrootcert"] = _system_certificates()
     for name in _FILES:
         _check_file(name, query.get(name))
-    return address.set(query=query).render_as_string(hide_password=False)
+    return address.set(query=query).render_as_string(hide_password=False).replace(" ", "%20")
 
 
 def _check_file(name: str, path: str | tuple[str, ...] | None) -> None:
@@ -117,6 +118,5 @@ def _system_certificates() -> str:
     return found
 
 
-def _with_driver(url: str, driver: str | None) -> URL:
-    name = "postgresql" if driver is None else f"postgresql+{driver}"
-    return make_url(url).set(drivername=name)
+def _with_driver(url: str, driver: str) -> URL:
+    return make_url(url).set(drivername=f"postgresql+{driver}")
