@@ -6,6 +6,7 @@ python=.venv/bin/python
 
 $python -m tenantry_crds.generate "$@"
 $python hack/generate_docs.py "$@"
+$python hack/generate_chart_docs.py "$@"
 
 # MLflow's routes and messages, which the door's table is made from.
 table=tenant_api/tenantry_api/classify/mlflow_3_17_2.json

@@ -11,7 +11,7 @@ __all__ = ["missing", "required"]
 
 
 def required(server: str) -> bool:
-    """Whether the variable REQUIRE (`postgres,mlflow,oidc,browser,apiserver,e2e`) says that it has to be there."""
+    """Whether the variable REQUIRE (`postgres,mlflow,oidc,browser,apiserver,helm,e2e`) says that it has to be there."""
     return server in os.environ.get("REQUIRE", "").split(",")
 
 

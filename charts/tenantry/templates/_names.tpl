@@ -16,7 +16,10 @@ can come to the same name.
 tenantry:{{ .Release.Namespace }}:{{ .Release.Name }}
 {{- end -}}
 
-{{/* Whose the operator's objects are. No namespace holds a dot: what stands before the first one is the namespace. */}}
+{{/*
+What sets this installation apart from others of the cluster, in labels and in the Lease's name. No namespace holds a dot:
+what stands before the first one is the namespace.
+*/}}
 {{- define "tenantry.installation" -}}
 {{- $long := printf "%s.%s" .Release.Namespace .Release.Name -}}
 {{- $name := .Values.installation | default (eq .Release.Namespace .Release.Name | ternary .Release.Name $long) -}}
@@ -29,7 +32,7 @@ tenantry:{{ .Release.Namespace }}:{{ .Release.Name }}
 {{/* Labels that select a component's pods. They never change: a workload's selector cannot. */}}
 {{- define "tenantry.selector" -}}
 app.kubernetes.io/name: tenantry
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ include "tenantry.installation" .root }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -39,14 +42,11 @@ app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-tenantry.dev/installation: {{ include "tenantry.installation" .root }}
 {{- end -}}
 
 {{/* Labels of pods: nothing that changes with the chart's version, or every upgrade would restart them. */}}
 {{- define "tenantry.podLabels" -}}
-{{- $labels := include "tenantry.selector" . | fromYaml -}}
-{{- $_ := set $labels "tenantry.dev/installation" (include "tenantry.installation" .root) -}}
-{{- merge $labels (.extra | default dict) | toYaml -}}
+{{- merge (include "tenantry.selector" . | fromYaml) (.extra | default dict) | toYaml -}}
 {{- end -}}
 
 {{/* The host that people type, without the port. */}}

@@ -77,7 +77,7 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* The part of a hook's pod before its containers: dict "root" $ "component" "migration" "name" "…" "token" true. */}}
+{{/* The part of a hook's pod before its volumes: dict "root" $ "component" "migration" "name" "…" "token" true. */}}
 {{- define "tenantry.hookPod" -}}
 serviceAccountName: {{ .name }}
 automountServiceAccountToken: {{ .token }}
@@ -97,11 +97,9 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-volumes:
-  {{- include "tenantry.volumes" .root | nindent 2 }}
 {{- end -}}
 
-{{/* A container of a hook: dict "root" $ "name" "catalog" "command" (list …). Its variables follow. */}}
+{{/* A container of a hook: dict "root" $ "name" "catalog" "command" (list …). Its variables and mounts follow. */}}
 {{- define "tenantry.hookContainer" -}}
 - name: {{ .name }}
   image: {{ include "tenantry.image" (dict "root" .root "image" .root.Values.operator.image) }}
@@ -111,6 +109,4 @@ volumes:
     {{- toYaml .root.Values.migration.resources | nindent 4 }}
   securityContext:
     {{- include "tenantry.containerSecurity" . | nindent 4 }}
-  volumeMounts:
-    {{- include "tenantry.mounts" .root | nindent 4 }}
 {{- end -}}

@@ -5,6 +5,8 @@
     {{- include "tenantry.secretVariable" (dict "name" "TENANTRY_CATALOG_OWNER_URL" "secret" $database.existingSecret "key" $database.keys.owner) | nindent 4 }}
     {{- include "tenantry.secretVariable" (dict "name" "TENANTRY_CATALOG_OPERATOR_URL" "secret" $database.existingSecret "key" $database.keys.operator) | nindent 4 }}
     {{- include "tenantry.secretVariable" (dict "name" "TENANTRY_CATALOG_API_URL" "secret" $database.existingSecret "key" $database.keys.api) | nindent 4 }}
+  volumeMounts:
+    {{- include "tenantry.mounts" . | nindent 4 }}
 {{- end -}}
 
 {{- define "tenantry.migrationRules" -}}

@@ -41,6 +41,7 @@
   (list "STORAGE_PEERS" (toJson .Values.networkPolicy.storage.peers))
   (list "KUBERNETES_QPS" (int64 .Values.operator.kubernetesQps))
   (list "ROTATION_DAYS" (int64 .Values.operator.rotationDays))
+  (list "DELETION_GRACE" (int64 .Values.operator.deletionGraceSeconds))
 }}
 - name: TENANTRY_{{ first $setting }}
   value: {{ last $setting | toString | quote }}

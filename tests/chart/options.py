@@ -1,0 +1,58 @@
+"""Values that switch on, one after the other, everything that the chart can make: what other tests go through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["DIGEST", "OPTIONS"]
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+_PEER = {"ipBlock": {"cidr": "192.0.2.0/24"}}
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "an ingress": {"ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "annotations": {"a": "b"}}},
+    "an HTTPRoute": {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway", "namespace": "edge"}]}},
+    "monitors": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+    "listed namespaces": {"operator": {"watchNamespaces": ["ws-vision", "ws-language"]}},
+    "kinds that go with it": {"crds": {"keep": False}},
+    "kinds of somebody else": {"crds": {"install": False}},
+    "no policies": {"networkPolicy": {"enabled": False}},
+    "peers": {
+        "networkPolicy": {
+            "tenantApi": {"from": [_PEER]},
+            "operator": {"metricsFrom": [_PEER]},
+            "dns": {"peers": [_PEER]},
+            "database": {"peers": [_PEER], "ports": [6432]},
+            "storage": {"peers": [_PEER], "ports": [9000]},
+            "oidc": {"peers": [_PEER], "ports": [5556]},
+            "apiServer": {"peers": [_PEER], "ports": [6443]},
+        }
+    },
+    "OpenShift": {"tenantApi": {"fsGroup": None}},
+    "no budget": {
+        part: {"podDisruptionBudget": {"enabled": False}, "replicas": 1} for part in ("operator", "tenantApi")
+    },
+    "MinIO": {"storage": {"driver": "minio-admin", "endpoint": "http://minio.minio.svc:9000"}},
+    "keys that are given": {"storage": {"driver": "given", "existingSecret": ""}},
+    "workload identity": {"storage": {"driver": "workload-identity", "existingSecret": ""}},
+    "another IAM": {"storage": {"endpoint": "http://s3:7070", "iamEndpoint": "http://s3:7071"}},
+    "a secret client": {"oidc": {"existingSecret": "tenantry-oidc", "clientSecretKey": "secret"}},
+    "a public authority": {"database": {"caSecret": ""}},
+    "a mirror": {"global": {"imageRegistry": "mirror.example.org/tenantry/"}, "imagePullSecrets": [{"name": "mirror"}]},
+    "digests": {part: {"image": {"digest": DIGEST, "tag": "9"}} for part in ("operator", "tenantApi", "backend")},
+    "a long name": {"fullnameOverride": "experiment-tracking-of-the-whole-company-in-europe"},
+    "a place to run": {
+        part: {
+            "nodeSelector": {"disk": "fast"},
+            "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "priorityClassName": "system-cluster-critical",
+            "podAnnotations": {"reloader.stakater.com/auto": "true"},
+            "podLabels": {"team": "platform", "app.kubernetes.io/name": "other"},
+            "serviceAccountAnnotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/tenantry"},
+        }
+        for part in ("operator", "tenantApi")
+    },
+}

@@ -1,0 +1,166 @@
+"""What the chart makes of its values. The golden file is the whole of it, for a person to read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chart.options import OPTIONS
+from tests.support.helm import CHART, KUBERNETES, MINIMAL, Rendered, helm, render, render_anew
+
+_GOLDEN = Path(__file__).parents[1] / "golden" / "chart" / "default.yaml"
+_FLEETING = {
+    "asks the cluster": r"\blookup\b",
+    "throws dice": r"\b(rand[A-Z]\w+|shuffle|uuidv4|gen(PrivateKey|CA|SelfSigned|Signed)\w*)\b",
+    "salts": r"\b(htpasswd|bcrypt|encryptAES|derivePassword)\b",
+    "reads a clock": r"\b(now|ago|date\w*|unixEpoch)\b",
+    "counts upgrades": r"\.Release\.(Revision|IsInstall|IsUpgrade)\b",
+}
+
+
+def _templates() -> dict[str, str]:
+    """Each template without its comments."""
+    files = [path for path in (CHART / "templates").rglob("*") if path.is_file()]
+    return {path.name: re.sub(r"\{\{-? ?/\*.*?\*/|#.*", "", path.read_text(), flags=re.DOTALL) for path in files}
+
+
+def _variable(rendered: Rendered, name: str, kind: str = "Deployment", of: str = "tenantry-operator") -> Any:
+    (container,) = rendered.one(kind, of)["spec"]["template"]["spec"]["containers"]
+    found = [it for it in container["env"] if it["name"] == name]
+    return (found[0].get("value") or found[0].get("valueFrom")) if found else None
+
+
+def _ports(rendered: Rendered, name: str) -> list[list[int]]:
+    rules = rendered.one("NetworkPolicy", name)["spec"]["egress"]
+    return [[port["port"] for port in rule["ports"]] for rule in rules]
+
+
+def _kinds(rendered: Rendered) -> set[str]:
+    return {it["kind"] for it in rendered.objects}
+
+
+# For each option, what is to be seen of it.
+_SEEN: dict[str, Callable[[Rendered], object]] = {
+    "defaults": lambda it: not {"Ingress", "HTTPRoute", "ServiceMonitor"} & _kinds(it),
+    "an ingress": lambda it: (
+        it.one("Ingress", "tenantry-tenant-api")["spec"]["tls"]
+        == [{"hosts": ["tracking.example.org"], "secretName": "tls"}]
+    ),
+    "an HTTPRoute": lambda it: (
+        it.one("HTTPRoute", "tenantry-tenant-api")["spec"]["parentRefs"] == [{"name": "gateway", "namespace": "edge"}]
+    ),
+    "monitors": lambda it: (
+        [one["metadata"]["labels"]["release"] for one in it.all("ServiceMonitor")] == ["prometheus"] * 2
+    ),
+    "listed namespaces": lambda it: _variable(it, "TENANTRY_WATCH_NAMESPACES") == "ws-vision,ws-language",
+    "kinds that go with it": lambda it: (
+        it.one("Job", "tenantry-uninstall")["spec"]["template"]["spec"]["containers"][0]["command"][-1] == "remove"
+    ),
+    "kinds of somebody else": lambda it: (
+        "initContainers" not in it.one("Job", "tenantry-migration")["spec"]["template"]["spec"]
+    ),
+    "no policies": lambda it: it.all("NetworkPolicy") == [],
+    "peers": lambda it: _variable(it, "TENANTRY_STORAGE_PEERS") == '[{"ipBlock":{"cidr":"192.0.2.0/24"}}]',
+    "OpenShift": lambda it: "fsGroup" not in it.text,
+    "no budget": lambda it: it.all("PodDisruptionBudget") == [],
+    "MinIO": lambda it: _ports(it, "tenantry-operator")[3] == [9000],
+    "keys that are given": lambda it: _variable(it, "TENANTRY_STORAGE_ACCESS_KEY") is None,
+    "workload identity": lambda it: _variable(it, "TENANTRY_STORAGE_SECRET_KEY") is None,
+    "another IAM": lambda it: _ports(it, "tenantry-operator")[3] == [7070, 7071],
+    "a secret client": lambda it: (
+        _variable(it, "TENANTRY_OIDC_CLIENT_SECRET", "StatefulSet", "tenantry-tenant-api")
+        == {"secretKeyRef": {"name": "tenantry-oidc", "key": "secret"}}
+    ),
+    "a public authority": lambda it: "postgres-ca" not in it.text,
+    "a mirror": lambda it: _variable(it, "TENANTRY_IMAGE_PULL_SECRETS") == "mirror",
+    "digests": lambda it: ":9" not in it.text,
+    "a long name": lambda it: all(len(one["metadata"]["name"]) <= 52 for one in it.all("StatefulSet")),
+    "a place to run": lambda it: it.text.count("disk: fast") >= 2,
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_does_what_it_says(option: str) -> None:
+    assert _SEEN[option](render(OPTIONS[option]))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_renders_to_the_same_bytes_again(option: str) -> None:
+    """Argo CD renders whenever it looks; a difference would be a restart."""
+    assert render_anew(json.dumps(OPTIONS[option])) == render(OPTIONS[option])
+
+
+@pytest.mark.parametrize("fleeting", _FLEETING)
+def test_no_template(fleeting: str) -> None:
+    found = {name: words[0] for name, text in _templates().items() if (words := re.search(_FLEETING[fleeting], text))}
+    assert found == {}
+
+
+def test_helm_has_nothing_to_complain_of() -> None:
+    linted = helm("lint", "--strict", str(CHART), "--values", str(MINIMAL), "--kube-version", KUBERNETES)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+    assert "[WARNING]" not in linted.stdout
+
+
+def test_it_can_be_packed_without_what_is_for_tests(tmp_path: Path) -> None:
+    packed = helm("package", str(CHART), "--destination", str(tmp_path))
+    assert packed.returncode == 0, packed.stderr
+    shown = helm("show", "all", next(map(str, tmp_path.glob("tenantry-*.tgz"))))
+    assert "publicUrl" in shown.stdout
+    assert "minimal" not in shown.stdout
+
+
+def test_everything_is_labelled_and_in_its_namespace() -> None:
+    for option in OPTIONS:
+        for it in render(OPTIONS[option]).objects:
+            labels = it["metadata"]["labels"]
+            assert labels["app.kubernetes.io/instance"] == "tenantry", it["metadata"]["name"]
+            cluster_wide = it["kind"].startswith("ClusterRole")
+            assert ("namespace" in it["metadata"]) != cluster_wide, it["metadata"]["name"]
+
+
+def test_every_selector_finds_the_pods_it_is_for() -> None:
+    """With labels of the user's that would lead it astray."""
+    rendered = render(OPTIONS["a place to run"])
+    for kind, name in (("Deployment", "tenantry-operator"), ("StatefulSet", "tenantry-tenant-api")):
+        workload = rendered.one(kind, name)["spec"]
+        labels = workload["template"]["metadata"]["labels"].items()
+        assert workload["selector"]["matchLabels"].items() <= labels
+        assert rendered.one("Service", name)["spec"]["selector"].items() <= labels
+        assert rendered.one("PodDisruptionBudget", name)["spec"]["selector"]["matchLabels"].items() <= labels
+        assert rendered.one("NetworkPolicy", name)["spec"]["podSelector"]["matchLabels"].items() <= labels
+
+
+def test_each_replica_keeps_its_log_on_a_volume_of_its_own() -> None:
+    spec = render().one("StatefulSet", "tenantry-tenant-api")["spec"]
+    (claim,) = spec["volumeClaimTemplates"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert spec["replicas"] >= 2
+    assert {"name": claim["metadata"]["name"], "mountPath": "/var/lib/tenantry"} in container["volumeMounts"]
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    written = {it["name"]: it.get("value", "") for it in container["env"]}
+    assert written["TENANTRY_RECORD_DIRECTORY"].startswith("/var/lib/tenantry/")
+    assert written["TENANTRY_CHECKPOINT_DIRECTORY"].startswith("/var/lib/tenantry/")
+
+
+def test_hooks_bring_what_they_need_and_leave_nothing() -> None:
+    """They run before anything else of the chart is there, and are no part of what `helm uninstall` removes."""
+    for it in render(OPTIONS["kinds that go with it"]).objects:
+        annotations = it["metadata"].get("annotations", {})
+        if it["metadata"]["labels"]["app.kubernetes.io/component"] in {"migration", "uninstall", "test"}:
+            assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+        else:
+            assert "helm.sh/hook" not in annotations
+        if it["kind"] == "Job":
+            assert int(annotations["helm.sh/hook-weight"]) > -10
+
+
+def test_the_whole_of_it_is_in_the_golden_file(*, update_golden: bool) -> None:
+    if update_golden:
+        _GOLDEN.write_text(render().text)
+    assert render().text == _GOLDEN.read_text(), "read the diff of pytest --update-golden tests/chart"
