@@ -39,6 +39,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "workload identity": {"storage": {"driver": "workload-identity", "existingSecret": ""}},
     "another IAM": {"storage": {"endpoint": "http://s3:7070", "iamEndpoint": "http://s3:7071"}},
     "a secret client": {"oidc": {"existingSecret": "tenantry-oidc", "clientSecretKey": "secret"}},
+    "a provider of the house": {"oidc": {"issuer": "https://sso.corp:8443/realms/a", "caSecret": "corp-ca"}},
     "a public authority": {"database": {"caSecret": ""}},
     "a mirror": {"global": {"imageRegistry": "mirror.example.org/tenantry/"}, "imagePullSecrets": [{"name": "mirror"}]},
     "digests": {part: {"image": {"digest": DIGEST, "tag": "9"}} for part in ("operator", "tenantApi", "backend")},

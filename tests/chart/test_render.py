@@ -76,6 +76,10 @@ _SEEN: dict[str, Callable[[Rendered], object]] = {
         _variable(it, "TENANTRY_OIDC_CLIENT_SECRET", "StatefulSet", "tenantry-tenant-api")
         == {"secretKeyRef": {"name": "tenantry-oidc", "key": "secret"}}
     ),
+    "a provider of the house": lambda it: (
+        _ports(it, "tenantry-tenant-api")[2] == [8443]
+        and _variable(it, "SSL_CERT_FILE", "StatefulSet", "tenantry-tenant-api") == "/etc/tenantry/oidc/ca.crt"
+    ),
     "a public authority": lambda it: "postgres-ca" not in it.text,
     "a mirror": lambda it: _variable(it, "TENANTRY_IMAGE_PULL_SECRETS") == "mirror",
     "digests": lambda it: ":9" not in it.text,

@@ -19,4 +19,9 @@
 {{- with .Values.oidc.existingSecret }}
 {{ include "tenantry.secretVariable" (dict "name" "TENANTRY_OIDC_CLIENT_SECRET" "secret" . "key" $.Values.oidc.clientSecretKey) }}
 {{- end }}
+{{- if .Values.oidc.caSecret }}
+# Only for the identity provider: PostgreSQL's authority stands in its address, and nobody else is asked by TLS.
+- name: SSL_CERT_FILE
+  value: /etc/tenantry/oidc/ca.crt
+{{- end }}
 {{- end -}}
