@@ -37,6 +37,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "MinIO": {"storage": {"driver": "minio-admin", "endpoint": "http://minio.minio.svc:9000"}},
     "keys that are given": {"storage": {"driver": "given", "existingSecret": ""}},
     "workload identity": {"storage": {"driver": "workload-identity", "existingSecret": ""}},
+    "an identity at AWS": {"storage": {"existingSecret": "", "ownIdentity": True}},
     "another IAM": {"storage": {"endpoint": "http://s3:7070", "iamEndpoint": "http://s3:7071"}},
     "a secret client": {"oidc": {"existingSecret": "tenantry-oidc", "clientSecretKey": "secret"}},
     "a provider of the house": {"oidc": {"issuer": "https://sso.corp:8443/realms/a", "caSecret": "corp-ca"}},

@@ -71,6 +71,7 @@ _SEEN: dict[str, Callable[[Rendered], object]] = {
     "MinIO": lambda it: _ports(it, "tenantry-operator")[3] == [9000],
     "keys that are given": lambda it: _variable(it, "TENANTRY_STORAGE_ACCESS_KEY") is None,
     "workload identity": lambda it: _variable(it, "TENANTRY_STORAGE_SECRET_KEY") is None,
+    "an identity at AWS": lambda it: _variable(it, "TENANTRY_STORAGE_ACCESS_KEY") is None,
     "another IAM": lambda it: _ports(it, "tenantry-operator")[3] == [7070, 7071],
     "a secret client": lambda it: (
         _variable(it, "TENANTRY_OIDC_CLIENT_SECRET", "StatefulSet", "tenantry-tenant-api")

@@ -48,6 +48,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"storage": {"driver": "given", "existingSecret": "", "iamEndpoint": "http://iam"}},
         "at '/storage/iamEndpoint': value must be ''",
     ),
+    "an identity beside a key": ({"storage": {"ownIdentity": True}}, "at '/storage/existingSecret': value must be ''"),
+    "an identity of nobody": (
+        {"storage": {"driver": "given", "existingSecret": "", "ownIdentity": True}},
+        "at '/storage/ownIdentity': value must be false",
+    ),
     "an unknown driver": ({"storage": {"driver": "nfs"}}, "at '/storage/driver': value must be one of"),
     "kinds of others taken away": ({"crds": {"install": False, "keep": False}}, "at '/crds/keep': value must be true"),
     "a namespace of no workspace": ({"operator": {"watchNamespaces": ["vision"]}}, "at '/operator/watchNamespaces/0'"),
