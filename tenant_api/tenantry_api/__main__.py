@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from functools import partial
 from typing import Protocol, TypeVar
 
 import structlog
@@ -45,6 +46,7 @@ from tenantry_api.record.wal import RecordDamaged, RecordUnavailable
 from tenantry_api.services import Services
 from tenantry_api.settings import Settings, SettingWrong
 from tenantry_api.snapshot import SnapshotHolder
+from tenantry_api.web.waking import waking_page
 from tenantry_catalog.engine import async_engine, asyncpg_url
 from tenantry_crds.meta import SUPPORTED_MLFLOW_VERSIONS
 
@@ -98,7 +100,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             identifier=identifier,
             authorizer=authorizer,
             ledger=ledger,
-            performer=Performer(ledger, forwarder, turns),
+            performer=Performer(ledger, forwarder, turns, partial(waking_page, settings.oidc_issuer)),
             backends=backends,
         )
         yield Parts(Services(settings, engine, holder, identifier, authorizer, recorder, audit), door)

@@ -14,10 +14,11 @@ from tenantry_api.facts import Decision, Refusal
 __all__ = [
     "DATABASE_ERRORS",
     "PROBLEM_JSON",
+    "BackendAway",
     "Refused",
     "TenantryError",
+    "backend_away",
     "backend_broke_off",
-    "backend_unavailable",
     "catalog_stale",
     "internal_error",
     "mlflow_error",
@@ -49,6 +50,15 @@ class Refused(TenantryError):  # noqa: N818 - a refusal is an answer, not an err
         self.headers = headers
 
 
+class BackendAway(Refused):
+    """The project's backend is not there, or not yet. `state` and `message` are the catalog's, for people."""
+
+    def __init__(self, refusal: Refusal, state: str, message: str) -> None:
+        super().__init__(refusal)
+        self.state = state
+        self.message = message
+
+
 def catalog_stale() -> Refused:
     return _unavailable(
         "catalog_stale", "Access rules cannot be read at the moment, so nothing is allowed. Try again shortly."
@@ -61,8 +71,12 @@ def record_unavailable() -> Refused:
     )
 
 
-def backend_unavailable(detail: str) -> Refused:
-    return _unavailable("backend_unavailable", f"The project's backend is not available: {detail} Try again shortly.")
+def backend_away(state: str, message: str, waited: float) -> BackendAway:
+    detail = message or f"it did not answer within {waited:.0f} seconds."
+    refused = _unavailable(
+        "backend_unavailable", f"The project's backend is not available: {detail} Try again shortly."
+    )
+    return BackendAway(refused.refusal, state, message)
 
 
 def backend_broke_off() -> Refused:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from uuid import UUID
 
 from tenantry_api import refusals
-from tenantry_api.errors import Refused, backend_broke_off
+from tenantry_api.errors import BackendAway, Refused, backend_broke_off
 from tenantry_api.exchange import Call, ClientGone, Exchange, RawHeaders, Reply, refusal_reply
-from tenantry_api.facts import Kind
+from tenantry_api.facts import Kind, Target
 from tenantry_api.forward import Answer, Forwarder, Interrupted, client_headers
 from tenantry_api.ledger import Admitted, Ending, Ledger
 from tenantry_api.promote import Move, Pointer, Removal, Terms, Turns, guarded, holder, move_of
 from tenantry_api.record.event import Details
 
-__all__ = ["Performer", "Promoted"]
+__all__ = ["Performer", "Promoted", "WakingPage"]
+
+# What a person sees while the project's backend is on its way; with the request's id.
+WakingPage = Callable[[Target, BackendAway, UUID], Reply]
 
 # An answer to a change is held until its outcome is on disk. MLflow's are a few kilobytes.
 _MAX_HELD = 16 * 2**20
 # An answer up to this size is sent in one piece.
 _ONE_PIECE = 2**16
+# Seconds that a person waits for a backend before a page says that it is on its way.
+_GLANCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +44,27 @@ class Promoted:
 class Performer:
     """Each method raises `Refused` only while nothing is on record, and RecordUnavailable when the answer is 503."""
 
-    def __init__(self, ledger: Ledger, forwarder: Forwarder, turns: Turns) -> None:
+    def __init__(self, ledger: Ledger, forwarder: Forwarder, turns: Turns, waking: WakingPage) -> None:
         self._ledger = ledger
         self._forwarder = forwarder
         self._turns = turns
+        self._waking = waking
 
     async def read(self, exchange: Exchange, admitted: Admitted) -> None:
         """The fsync of the intent and the backend overlap; the first byte leaves when both are done."""
         begun = self._ledger.intent(admitted)
         recorded = asyncio.create_task(self._ledger.begun(begun))
+        patience = _GLANCE if refusals.is_page_view(exchange) else None
         try:
-            async with await self._forwarder.send(admitted.key, admitted.action, exchange.headers) as answer:
+            async with await self._forwarder.send(
+                admitted.key, admitted.action, exchange.headers, patience=patience
+            ) as answer:
                 await recorded
                 status, completed = await _relay(exchange, admitted, answer)
         except Refused as refused:
             await recorded
             status, completed = refused.refusal.status, False
-            await exchange.respond(refusal_reply(refused, exchange.call.id))
+            await exchange.respond(self._refusal(exchange, admitted, refused))
         finally:
             # Also when a mistake of ours comes between: its outcome must not stand before its intent.
             await recorded
@@ -106,6 +116,11 @@ class Performer:
             ending = Ending(reply.status, completed, exchange.received, len(reply.body))
             await self._ledger.ended(begun, ending, told)
         await exchange.respond(reply)
+
+    def _refusal(self, exchange: Exchange, admitted: Admitted, refused: Refused) -> Reply:
+        if isinstance(refused, BackendAway) and refusals.is_page_view(exchange):
+            return self._waking(admitted.target, refused, exchange.call.id)
+        return refusal_reply(refused, exchange.call.id)
 
     async def _pointers(self, admitted: Admitted, removal: Removal) -> tuple[Pointer, ...]:
         try:

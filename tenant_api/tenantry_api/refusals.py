@@ -18,6 +18,7 @@ __all__ = [
     "fenced",
     "for_people",
     "holder_unknown",
+    "is_page_view",
     "no_grant",
     "not_found",
     "reason_required",
@@ -100,7 +101,7 @@ def for_people(exchange: Exchange, refused: Refused) -> Refused:
     query = b"?" + exchange.query if exchange.query else b""
     if told.reason == "slash_missing":
         return Refused(told, headers=[(b"location", exchange.raw_path + b"/" + query)])
-    if told.status == HTTPStatus.UNAUTHORIZED and _is_page_view(exchange):
+    if told.status == HTTPStatus.UNAUTHORIZED and is_page_view(exchange):
         here = quote(exchange.raw_path + query, safe="")
         return Refused(
             replace(told, status=HTTPStatus.SEE_OTHER), headers=[(b"location", f"/login?return_to={here}".encode())]
@@ -110,7 +111,8 @@ def for_people(exchange: Exchange, refused: Refused) -> Refused:
     return refused
 
 
-def _is_page_view(exchange: Exchange) -> bool:
+def is_page_view(exchange: Exchange) -> bool:
+    """Whether a person looks at the answer, in a browser."""
     return exchange.method == "GET" and any(
         name == b"accept" and b"text/html" in value for name, value in exchange.headers
     )

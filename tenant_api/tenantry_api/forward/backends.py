@@ -16,7 +16,7 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tenantry_api.errors import DATABASE_ERRORS, backend_unavailable
+from tenantry_api.errors import DATABASE_ERRORS, BackendAway, backend_away
 from tenantry_api.snapshot import Backend, SnapshotHolder
 from tenantry_catalog import tables
 
@@ -26,8 +26,9 @@ __all__ = ["Backends", "ProjectKey"]
 _REPORT_SECONDS = 4.0
 # Ask again after this long without news: the operator may have been restarted since it was asked.
 _ASK_AGAIN_SECONDS = 2.0
-# A connection was refused although the catalog says "running": the news of its end is on its way.
-_REFUSED_SECONDS = 0.25
+# Nobody was reached although the catalog says "running": the news of its end is on its way, or another pod is.
+_UNREACHED_SECONDS = 0.25
+_FAILURES = frozenset({("stopped", "failed"), ("starting", "failed")})
 
 _log = structlog.get_logger(__name__)
 
@@ -55,9 +56,10 @@ class Backends:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def deadline(self) -> float:
-        """Until when a request that begins now waits, on the event loop's clock."""
-        return asyncio.get_running_loop().time() + self._wake_timeout
+    def deadline(self, patience: float | None = None) -> float:
+        """Until when a request that begins now waits, on the event loop's clock; `patience` may make it shorter."""
+        waits = self._wake_timeout if patience is None else min(patience, self._wake_timeout)
+        return asyncio.get_running_loop().time() + waits
 
     @contextmanager
     def in_use(self, key: ProjectKey) -> Iterator[None]:
@@ -70,26 +72,35 @@ class Backends:
             self._used.add(key)
 
     async def running(self, key: ProjectKey, deadline: float) -> Backend:
-        """The backend, woken if it sleeps. Raises `Refused` (503) at the deadline, with the operator's reason."""
+        """The backend, woken if it sleeps. Raises `BackendAway` (503) with the operator's reason: at the deadline, or
+        when it was seen to fail. One that had failed before gets the time to start again.
+        """
+        state = "failed"
         while True:
             backend = self._holder.current().backends.get(key)
             if backend is not None and backend.state == "running":
                 return backend
+            if backend is not None and (state, backend.state) in _FAILURES:
+                raise self._away(backend)
+            state = "stopped" if backend is None else backend.state
             self._before(deadline, backend)
             self._ask(key)
             await self._holder.changed(_ASK_AGAIN_SECONDS)
 
-    async def refused(self, key: ProjectKey, deadline: float) -> None:
-        """Nobody listens at the address of a running backend: ask for it, and wait a moment for news."""
+    async def unreached(self, key: ProjectKey, deadline: float) -> None:
+        """Nobody is reached at the address of a running backend: ask for it, and wait a moment for news."""
         self._before(deadline, self._holder.current().backends.get(key))
         self._ask(key)
-        await self._holder.changed(_REFUSED_SECONDS)
+        await self._holder.changed(_UNREACHED_SECONDS)
 
     def _before(self, deadline: float, backend: Backend | None) -> None:
-        if asyncio.get_running_loop().time() < deadline:
-            return
-        message = backend.message if backend is not None else ""
-        raise backend_unavailable(message or f"it did not start within {self._wake_timeout:.0f} seconds.")
+        if asyncio.get_running_loop().time() >= deadline:
+            raise self._away(backend)
+
+    def _away(self, backend: Backend | None) -> BackendAway:
+        if backend is None:
+            return backend_away("stopped", "", self._wake_timeout)
+        return backend_away(backend.state, backend.message, self._wake_timeout)
 
     def _ask(self, key: ProjectKey) -> None:
         """One statement for all who wait for the same backend."""

@@ -5,6 +5,8 @@ A request is sent once. Only a connection that could not be made is tried again,
 
 from __future__ import annotations
 
+import socket
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import Self
@@ -23,7 +25,12 @@ __all__ = ["Answer", "Forwarder", "Interrupted"]
 # Seconds. Below the keep-alive of every server that runs a backend: a pooled connection is dropped by us,
 # not by them while we write to it.
 _KEEP_ALIVE = 3.0
-_CONNECT = 5.0
+_CONNECT = 3.0
+# A name is looked up again after this long: what stood behind it may be another pod by then.
+_NAMES = 2
+# A machine that went away says nothing. Its kernel is asked, where a backend thinks for long: that it is gone shows
+# after about 20 seconds, not after `_READ`.
+_PROBES = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 2} if sys.platform == "linux" else {}
 # Between two reads. A search over a large project may think this long before its first byte.
 _READ = 300.0
 # The most that is read ahead of a client that takes its time, twice over.
@@ -31,6 +38,15 @@ _READ_AHEAD = 2**18
 
 _NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+def _watched_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _PROBES.items():
+        made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made
 
 
 class Interrupted(Exception):  # noqa: N818 - an end, not a mistake of anybody's
@@ -84,7 +100,9 @@ class Forwarder:
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, use_dns_cache=True),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=_KEEP_ALIVE, ttl_dns_cache=_NAMES, socket_factory=_watched_socket
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_READ),
             auto_decompress=False,
@@ -100,19 +118,25 @@ class Forwarder:
             await self._session.close()
 
     async def send(
-        self, key: ProjectKey, action: Action, headers: RawHeaders, body: AsyncIterator[bytes] | None = None
+        self,
+        key: ProjectKey,
+        action: Action,
+        headers: RawHeaders,
+        body: AsyncIterator[bytes] | None = None,
+        *,
+        patience: float | None = None,
     ) -> Answer:
-        """Send `action`, with `body` in place of its own when that is streamed.
+        """Send `action`, with `body` in place of its own when that is streamed. `patience` is in seconds.
 
-        Raises `Refused`: with 503 when no backend could be reached, with 502 when one was and broke off.
+        Raises `BackendAway` (503) when no backend could be reached, `Refused` (502) when one was and broke off.
         """
-        deadline = self._backends.deadline()
+        deadline = self._backends.deadline(patience)
         while True:
             backend = await self._backends.running(key, deadline)
             try:
                 return Answer(await self._request(backend, action, headers, body))
             except _NOT_REACHED:
-                await self._backends.refused(key, deadline)
+                await self._backends.unreached(key, deadline)
             except _BROKEN as error:
                 raise backend_broke_off() from error
 

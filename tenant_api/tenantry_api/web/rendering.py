@@ -10,9 +10,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from tenantry_api.services import Services
-
-__all__ = ["TEMPLATES", "render"]
+__all__ = ["TEMPLATES", "html", "page_headers", "render"]
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -24,15 +22,20 @@ TEMPLATES = Environment(
 
 
 def render(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    """`values` over what the frame needs when nobody is signed in."""
-    frame = {"csrf": None, "here": request.url.path, "me": None, "may_audit": False, "now": datetime.now(UTC)}
-    html = TEMPLATES.get_template(template).render(frame | values)
-    return HTMLResponse(html, status, headers=_headers(request.app.state.services))
+    """`values` as in `html`."""
+    headers = page_headers(request.app.state.services.settings.oidc_issuer)
+    return HTMLResponse(html(template, here=request.url.path, **values), status, headers=headers)
 
 
-def _headers(services: Services) -> dict[str, str]:
+def html(template: str, *, here: str, **values: object) -> str:
+    """`values` over what the frame needs when nobody is signed in; `here` is the page's path."""
+    frame = {"csrf": None, "here": here, "me": None, "may_audit": False, "now": datetime.now(UTC)}
+    return TEMPLATES.get_template(template).render(frame | values)
+
+
+def page_headers(oidc_issuer: str) -> dict[str, str]:
     """Scripts and styles from our own files alone; a form's redirect may also go to the issuer, to sign out there."""
-    issuer = urlsplit(services.settings.oidc_issuer)
+    issuer = urlsplit(oidc_issuer)
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; "
         f"frame-ancestors 'none'; form-action 'self' {issuer.scheme}://{issuer.netloc}"

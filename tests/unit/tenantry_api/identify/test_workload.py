@@ -84,7 +84,7 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_token_that_the_cluster_signed_for_something_else_is_refused(case: str) -> None:
     changed, reason = REFUSED[case]
-    assert believed(RSA.token(claims_of(**changed))) == reason
+    assert believed(RSA.token(claims_of(at=NOW, **changed))) == reason
 
 
 def _base64(data: bytes) -> str:

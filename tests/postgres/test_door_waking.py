@@ -1,0 +1,188 @@
+"""A project that sleeps wakes with a request; who waits for it is told how it goes, and nobody else is."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.door import CatalogRows, door_settings, running_door
+from tests.support.postgres import CatalogDatabase
+from tests.support.threads import Asked, asked
+from tests.support.upstream import Upstream, upstream
+from tests.support.wait import until
+
+ALICE = "alice@example.org"
+RUN = "api/2.0/mlflow/runs/get?run_id=" + "a" * 32
+CREATE = "api/2.0/mlflow/runs/create"
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture
+def rows(catalog: CatalogDatabase) -> CatalogRows:
+    rows = CatalogRows(catalog)
+    rows.project("vision", "segmentation")
+    rows.grant("vision", "contributor", ALICE)
+    rows.backend("vision", "segmentation", None)
+    return rows
+
+
+@pytest.fixture
+def backend() -> Iterator[Upstream]:
+    """It is up, and the catalog does not say so yet."""
+    with upstream() as running:
+        yield running
+
+
+@contextmanager
+def client_of(rows: CatalogRows, directory: Path, **settings: object) -> Iterator[httpx2.Client]:
+    headers = {"Authorization": f"Bearer {rows.token(ALICE)}"}
+    with (
+        running_door(door_settings(rows.catalog, directory, **settings)) as url,
+        httpx2.Client(base_url=f"{url}/w/vision/p/segmentation/", headers=headers, timeout=30) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def door(rows: CatalogRows, tmp_path: Path) -> Iterator[httpx2.Client]:
+    with client_of(rows, tmp_path) as client:
+        yield client
+
+
+def wanted(rows: CatalogRows) -> None:
+    until(lambda: rows.execute("SELECT 1 FROM catalog.demand WHERE wanted_at IS NOT NULL"), what="the demand")
+
+
+def set_state(rows: CatalogRows, state: str, message: str = "") -> None:
+    rows.execute("UPDATE catalog.backend SET state = %s, message = %s, address = NULL", state, message)
+
+
+def posting(door: httpx2.Client) -> AbstractContextManager[Asked]:
+    return asked(lambda: door.post(CREATE, json={"experiment_id": "1"}))
+
+
+# ---------------------------------------------------------------- programs
+
+
+def test_a_program_waits_for_as_long_as_the_backend_takes(
+    door: httpx2.Client, rows: CatalogRows, backend: Upstream
+) -> None:
+    with posting(door) as post:
+        wanted(rows)
+        for message in ("Pulling the image.", "Opening the stores."):
+            set_state(rows, "starting", message)
+        assert not post.done
+        rows.backend("vision", "segmentation", backend.address)
+        assert post.answer().status_code == 200
+    assert [sent.method for sent in backend.received] == ["POST"]
+
+
+def test_a_program_that_waited_too_long_may_try_again_and_knows_when(rows: CatalogRows, tmp_path: Path) -> None:
+    with client_of(rows, tmp_path, wake_timeout=0.3) as door:
+        answer = door.post(CREATE, json={"experiment_id": "1"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.json()["error_code"] == "TEMPORARILY_UNAVAILABLE"
+
+
+def test_a_program_whose_backend_fails_is_told_why_without_waiting_on(door: httpx2.Client, rows: CatalogRows) -> None:
+    with posting(door) as post:
+        wanted(rows)
+        set_state(rows, "starting")
+        set_state(rows, "failed", "The image cannot be pulled: not found.")
+        answer = post.answer(within=5)
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert "The image cannot be pulled: not found." in answer.json()["message"]
+
+
+def test_a_backend_that_failed_before_gets_its_time_to_start_again(
+    door: httpx2.Client, rows: CatalogRows, backend: Upstream
+) -> None:
+    set_state(rows, "failed", "The node went away.")
+    with posting(door) as post:
+        wanted(rows)
+        set_state(rows, "starting")
+        rows.backend("vision", "segmentation", backend.address)
+        assert post.answer().status_code == 200
+
+
+# ---------------------------------------------------------------- a pod that just died
+
+
+def test_what_could_not_be_sent_waits_for_the_next_pod(
+    door: httpx2.Client, rows: CatalogRows, backend: Upstream
+) -> None:
+    """A Service without a pod refuses; its address stays, so there is no news in the catalog when there is one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    rows.backend("vision", "segmentation", f"http://127.0.0.1:{port}")
+    with posting(door) as post:
+        wanted(rows)
+        assert not post.done
+        with upstream(port) as next_pod:
+            assert post.answer().status_code == 200
+            assert [sent.method for sent in next_pod.received] == ["POST"]
+
+
+def test_a_name_that_leads_nowhere_yet_is_not_there_yet(
+    door: httpx2.Client, rows: CatalogRows, backend: Upstream
+) -> None:
+    rows.backend("vision", "segmentation", "http://mlflow-segmentation.ws-vision.invalid:8080")
+    with posting(door) as post:
+        wanted(rows)
+        assert not post.done
+        rows.backend("vision", "segmentation", backend.address)
+        assert post.answer().status_code == 200
+
+
+# ---------------------------------------------------------------- people
+
+
+def page(door: httpx2.Client) -> httpx2.Response:
+    return door.get("", headers=BROWSER)
+
+
+def test_a_person_sees_how_far_it_is_on_a_page_that_comes_again(
+    door: httpx2.Client, rows: CatalogRows, backend: Upstream
+) -> None:
+    page(door)
+    wanted(rows)
+    set_state(rows, "starting", "Opening the stores of <segmentation>.")
+    answer = until(lambda: seen if "Opening" in (seen := page(door)).text else None, deadline=20, what="the news")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert '<meta http-equiv="refresh" content="2">' in answer.text
+    assert "segmentation is waking up" in answer.text
+    assert "Opening the stores of &lt;segmentation&gt;." in answer.text
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert "<script>" not in answer.text
+    rows.backend("vision", "segmentation", backend.address)
+    until(lambda: page(door).status_code == 200, what="the project's own page")
+
+
+def test_a_person_sees_why_it_failed(door: httpx2.Client, rows: CatalogRows) -> None:
+    set_state(rows, "failed", "The database refuses its role.")
+    answer = page(door)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert "segmentation did not start" in answer.text
+    assert "The database refuses its role." in answer.text
+
+
+def test_the_view_of_the_page_is_on_record(door: httpx2.Client, rows: CatalogRows) -> None:
+    page(door)
+    begun, ended = until(lambda: found if len(found := rows.events("vision")) > 1 else None, what="the record")
+    assert (begun["operation"], begun["actor"]["name"]) == ("ui.index", ALICE)  # type: ignore[index]
+    assert (ended["status"], ended["completed"]) == (503, False)
+
+
+def test_who_may_not_open_the_project_wakes_nobody_and_learns_nothing(door: httpx2.Client, rows: CatalogRows) -> None:
+    set_state(rows, "failed", "A secret of the operator's.")
+    for person in ("mallory@example.org", None):
+        headers = BROWSER | {"Authorization": f"Bearer {rows.token(person)}" if person else ""}
+        answer = door.get("", headers=headers)
+        assert answer.status_code in {303, 403}
+        assert "secret" not in answer.text
+    assert rows.execute("SELECT 1 FROM catalog.demand WHERE wanted_at IS NOT NULL") == []
