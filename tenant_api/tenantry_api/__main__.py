@@ -17,6 +17,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
+from types import FrameType
 from typing import Protocol, TypeVar
 
 import structlog
@@ -174,10 +175,33 @@ def _bound(settings: Settings) -> socket.socket:
     return listener
 
 
+class _Server(uvicorn.Server):
+    """After the first signal it serves for `delay` seconds more, while what stands in front of it finds that out."""
+
+    def __init__(self, served: Application, delay: float) -> None:
+        super().__init__(_served(served))
+        self._application = served
+        self._delay = delay
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Where uvicorn's own handler stands: a signal can come in the middle of anything.
+        self._loop.call_soon_threadsafe(self._leave, sig, frame)
+
+    def _leave(self, sig: int, frame: FrameType | None) -> None:
+        delay, self._delay = self._delay, 0.0
+        if delay == 0:
+            super().handle_exit(sig, frame)
+            return
+        _log.info("door.leaves", seconds=delay)
+        self._application.leave()
+        self._loop.call_later(delay, super().handle_exit, sig, frame)
+
+
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     """Until SIGTERM or SIGINT, whenever it comes. What is wrong with a setting is raised before anything is served."""
     parts: asyncio.Future[Parts] = asyncio.get_running_loop().create_future()
-    server = uvicorn.Server(_served(Application(lambda: nullcontext(parts.result()))))
+    server = _Server(Application(lambda: nullcontext(parts.result())), settings.stop_delay)
 
     def stop(*_: object) -> None:
         server.should_exit = True

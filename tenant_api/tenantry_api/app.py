@@ -6,10 +6,10 @@ Between the two there is nothing: no middleware stands on the proxied path.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import FastAPI
@@ -44,10 +44,18 @@ class Application:
         self._parts = parts
         self._metrics = Metrics()
         self._door: Door | None = None
+        self._leaving = False
         self.api = _api(self._lifespan)
         self.api.state.metrics = self._metrics
+        self.api.state.leaving = False
+
+    def leave(self) -> None:
+        """From now on: not ready, and each connection ends with its next answer, so that clients go elsewhere."""
+        self._leaving = self.api.state.leaving = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._leaving:
+            send = _closing(send)
         if scope["type"] == "http" and _is_proxied(scope["raw_path"]):
             await self._proxied(Exchange(scope, receive, send))
         else:
@@ -75,6 +83,15 @@ class Application:
             self._door = api.state.door = parts.door
             yield
             self._door = None
+
+
+def _closing(send: Send) -> Send:
+    async def send_and_close(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return send_and_close
 
 
 def _is_proxied(raw_path: bytes) -> bool:

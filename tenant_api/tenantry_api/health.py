@@ -17,11 +17,12 @@ _REASONS = {
     "catalog": "The catalog's PostgreSQL cannot be followed: is it up?",
     "record": "The record's device accepts nothing: `record.unavailable` in the door's log says why.",
     "shipping": "Records are kept, but not copied to PostgreSQL: `record.damaged` in the door's log says why.",
+    "staying": "The door was told to stop: it serves for a moment longer, and takes no new connections after that.",
     "signing": "A log is not what was signed before: `checkpoint.refused` in the door's log says which, and why.",
 }
 
-# Without these no request can be let through.
-_NEEDED = ("catalog", "record")
+# Without these no request can be let through, or will be in a moment.
+_NEEDED = ("catalog", "record", "staying")
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,13 +47,13 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz")
-async def readyz(services: _Services) -> Response:
+async def readyz(request: Request, services: _Services) -> Response:
     """Restarting does not help when this fails. `reasons` names no workspace: whoever asks did not sign in.
 
     Trouble with what was recorded before is told and alerts somebody, but does not close the door: one damaged log
     would shut everybody out, and requests are still on record before they are answered.
     """
-    checks = _checks(services)
+    checks = {**_checks(services), "staying": not request.app.state.leaving}
     ready = all(checks[name] for name in _NEEDED)
     reasons = {name: _REASONS[name] for name, good in checks.items() if not good}
     return JSONResponse({"ready": ready, **checks, "reasons": reasons}, 200 if ready else 503)

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     # How long a request waits for a backend that starts, in seconds.
     wake_timeout: float = Field(default=30.0, gt=0)
 
+    # How long the door goes on serving after SIGTERM while it says that it is not ready, in seconds.
+    stop_delay: float = Field(default=0.0, ge=0)
+
     @property
     def host(self) -> str:
         return self.listen.rpartition(":")[0].strip("[]")

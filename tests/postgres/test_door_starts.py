@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.support.door import door_environment, door_settings
@@ -44,6 +46,35 @@ def test_a_signal_is_a_clean_stop(number: signal.Signals, environment: Environme
         until(lambda: "door.listens" in log.read_text(), deadline=30, what="the door")
         process.send_signal(number)
         assert process.wait(timeout=30) == 0, log.read_text()
+
+
+def test_a_door_that_leaves_says_so_and_serves_for_a_moment_longer(environment: Environment, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with door(environment | {"TENANTRY_STOP_DELAY": "3"}, log) as process, httpx2.Client() as client:
+        url = url_in(log)
+        assert "connection" not in client.get(f"{url}/healthz").headers
+        process.send_signal(signal.SIGTERM)
+        told = until(lambda: got if (got := client.get(f"{url}/readyz")).status_code == 503 else None, what="the news")
+        assert list(told.json()["reasons"]) == ["staying"]
+        answer = client.get(f"{url}/w/vision/p/segmentation/version")
+        assert (answer.status_code, answer.headers["connection"]) == (401, "close")
+        assert process.wait(timeout=30) == 0, log.read_text()
+
+
+def test_a_second_signal_does_not_wait(environment: Environment, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with door(environment | {"TENANTRY_STOP_DELAY": "600"}, log) as process:
+        url = url_in(log)
+        process.send_signal(signal.SIGTERM)
+        until(lambda: httpx2.get(f"{url}/readyz").status_code == 503, what="the news")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0, log.read_text()
+
+
+def url_in(log: Path) -> str:
+    found = until(lambda: re.search(r'"url": "(http://[^"]+)"', log.read_text()), deadline=30, what="the door")
+    until(lambda: httpx2.get(f"{found[1]}/readyz").status_code == 200, deadline=20, what="readiness")
+    return str(found[1])
 
 
 def test_a_signal_during_the_start_is_a_clean_stop(environment: Environment, tmp_path: Path) -> None:
