@@ -53,7 +53,7 @@ def publish_keys(engine: Engine, issuer: str, keys: Mapping[str, Mapping[str, An
     table = cluster_key
     with engine.begin() as connection:
         rows = connection.execute(select(table.c.kid, table.c.jwk).where(table.c.issuer == issuer))
-        known = dict(rows.tuples().all())
+        known = {row.kid: row.jwk for row in rows}
         for kid in known.keys() - keys.keys():
             connection.execute(delete(table).where(table.c.issuer == issuer, table.c.kid == kid))
         for kid, jwk in keys.items():
