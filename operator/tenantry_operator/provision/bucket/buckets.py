@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketPlan
@@ -32,15 +32,15 @@ class Buckets:
         """At rest this is one read."""
         with explained(f"bucket {plan.bucket}"):
             if plan.prefix:
-                self._clients.s3.head_bucket(Bucket=plan.bucket)
+                # HEAD would say no more than a status.
+                self._clients.s3.list_objects_v2(Bucket=plan.bucket, Prefix=plan.prefix, MaxKeys=1)
             else:
                 self._ensure_own(plan)
 
     def owns(self, plan: BucketPlan) -> bool:
-        """Say whether the bucket is the project's or nobody's, or may hold a part for it. Reads only."""
+        """Say whether the bucket is the project's, or has a part for it. Reads only."""
         with explained(f"bucket {plan.bucket}"):
-            tags = {} if plan.prefix else self._tags(plan.bucket)
-        return tags.get(_TAG, plan.label) == plan.label
+            return bool(plan.prefix) or self._tags(plan.bucket).get(_TAG) == plan.label
 
     def remove(self, plan: BucketPlan) -> None:
         """Delete all objects with all versions, and the project's own bucket."""
@@ -72,7 +72,7 @@ class Buckets:
         """Return another bucket: the next by name, so that the projects try one another in a circle."""
         try:
             found = self._clients.s3.list_buckets()["Buckets"]
-        except ClientError:
+        except (ClientError, BotoCoreError):
             return None
         names = sorted((bucket["Name"] for bucket in found), key=lambda name: (name < plan.bucket, name))
         return next((name for name in names if name != plan.bucket), None)

@@ -1,0 +1,145 @@
+"""What cannot be done is said in words that help, without a secret; and keys that are not ours to make."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from tenantry_operator.errors import ProvisionFailed
+from tenantry_operator.facts import BucketKey, BucketPlan
+from tenantry_operator.provision.bucket import StorageDriver
+from tenantry_operator.provision.bucket.provisioner import BucketProvisioner, make_provisioner
+from tests.support.oidc import free_port
+from tests.support.s3 import DictStore, Place
+
+SECRET = "not-the-secret-of-anybody"
+
+
+def unprivileged(place: Place) -> dict[str, Any]:
+    """A project's key in the place of the administrator's."""
+    provisioner, plan = place.provisioner(), place.plan("weak")
+    key = provisioner.ensure(plan)
+    assert provisioner.stores(plan, key).ok
+    assert key
+    return {"access_key": key.access_key, "secret_key": key.secret_key}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"access_key": "AKIANOBODYKNOWSIT000", "secret_key": SecretStr(SECRET)}, "TENANTRY_STORAGE_"),
+        ({"secret_key": SecretStr(SECRET)}, "check TENANTRY_STORAGE_SECRET_KEY"),
+        ({"endpoint": f"http://127.0.0.1:{free_port()}"}, "check TENANTRY_STORAGE_ENDPOINT"),
+        ({"endpoint": "127.0.0.1"}, "set TENANTRY_STORAGE_ENDPOINT"),
+        (unprivileged, "docs/storage.md"),
+    ],
+    ids=["unknown key", "wrong secret", "nobody there", "no address", "too few rights"],
+)
+def test_a_wrong_setting_is_named_and_no_secret(place: Place, plan: BucketPlan, settings: Any, words: str) -> None:
+    if callable(settings):
+        settings = settings(place)
+    provisioner = place.provisioner(**settings)
+    for work in (provisioner.ensure, provisioner.remove):
+        with pytest.raises(ProvisionFailed) as caught:
+            work(plan)
+        assert words in str(caught.value)
+        assert SECRET not in str(caught.value)
+        assert settings.get("secret_key", SecretStr("?")).get_secret_value() not in str(caught.value)
+
+
+def test_a_bucket_for_all_has_to_be_there(place: Place) -> None:
+    plan = replace(place.plan("roads"), bucket="nobody-made-this", prefix="vision/roads/")
+    with pytest.raises(ProvisionFailed, match=r"nobody-made-this: .*there is no such bucket: make it"):
+        place.provisioner().ensure(plan)
+    place.provisioner().remove(plan)  # Nothing is there to be removed.
+
+
+@pytest.mark.parametrize("tags", [None, {"Key": "tenantry.dev/owner", "Value": "tenantry.dev/project: other/roads"}])
+def test_a_bucket_of_a_projects_name_that_is_not_ours_is_left_alone(place: Place, tags: dict[str, str] | None) -> None:
+    plan = replace(place.plan("roads"), bucket=f"foreign-{place.workspace}", prefix="")
+    client = place.server.client()
+    client.create_bucket(Bucket=plan.bucket)
+    client.put_object(Bucket=plan.bucket, Key="theirs", Body=b"x")
+    if tags:
+        client.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": [tags]})
+    with pytest.raises(ProvisionFailed, match="is there and is not this project's"):
+        place.provisioner().ensure(plan)
+    place.provisioner().remove(plan)
+    assert place.server.keys_in(plan.bucket) == ["theirs"]
+
+
+def test_an_empty_bucket_that_somebody_made_is_taken_with_its_tags(place: Place) -> None:
+    plan = replace(place.plan("roads"), bucket=f"prepared-{place.workspace}", prefix="")
+    client = place.server.client()
+    client.create_bucket(Bucket=plan.bucket)
+    client.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": [{"Key": "cost", "Value": "team-a"}]})
+    place.provisioner().ensure(plan)
+    tags = {tag["Key"]: tag["Value"] for tag in client.get_bucket_tagging(Bucket=plan.bucket)["TagSet"]}
+    assert tags == {"cost": "team-a", "tenantry.dev/owner": plan.label}
+
+
+def test_a_policy_that_somebody_changed_is_put_right(place: Place, plan: BucketPlan) -> None:
+    provisioner = place.provisioner()
+    key = provisioner.ensure(plan)
+    wide = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}],
+    }
+    users = provisioner._keys._users  # type: ignore[attr-defined]
+    if place.server.driver is StorageDriver.MINIO_ADMIN:
+        users._admin.policy_add(plan.user, policy={"ID": plan.label, **wide})
+    else:
+        iam = place.server.client(service="iam")
+        iam.put_user_policy(UserName=plan.user, PolicyName="tenantry", PolicyDocument=json.dumps(wide))
+    assert provisioner.ensure(plan) == key
+    provisioner.ensure(place.plan("signs"))
+    assert provisioner.confined(plan, key).reason in {"Refused", "StorageOpen"}  # As long as a storage remembers.
+
+
+def given(
+    place: Place, secrets: dict[str, BucketKey], driver: StorageDriver = StorageDriver.GIVEN
+) -> BucketProvisioner:
+    storage = replace(place.server.settings, access_key=None, secret_key=None)
+    return make_provisioner(driver, storage, DictStore(), read_given=secrets.get)
+
+
+@pytest.mark.parametrize("driver", StorageDriver)
+def test_a_key_that_somebody_gave_is_used_as_it_is(place: Place, plan: BucketPlan, driver: StorageDriver) -> None:
+    key = place.provisioner().ensure(plan)
+    assert key
+    assert place.provisioner().stores(plan, key).ok
+    named = replace(plan, given_secret="ws-vision/bucket")
+    provisioner = given(place, {"ws-vision/bucket": key}, driver)
+    assert provisioner.ensure(named) == provisioner.key(named) == provisioner.rotate(named) == key
+    provisioner.retire(named)
+    assert provisioner.age(named) is None
+    assert provisioner.stores(named, key).ok
+    assert provisioner.confined(named, key).ok
+
+
+def test_a_secret_that_is_missing_is_named_with_its_fields(place: Place, plan: BucketPlan) -> None:
+    named = replace(plan, given_secret="ws-vision/bucket")
+    for work in (given(place, {}).ensure, given(place, {}).remove):
+        with pytest.raises(ProvisionFailed, match=r"Secret ws-vision/bucket .* accessKeyId and secretAccessKey"):
+            work(named)
+    with pytest.raises(ProvisionFailed, match="name a Secret with accessKeyId and secretAccessKey"):
+        given(place, {}).ensure(plan)
+
+
+@pytest.mark.parametrize("driver", [StorageDriver.WORKLOAD_IDENTITY, None])
+def test_a_pod_with_an_identity_of_its_own_needs_no_key(
+    place: Place, plan: BucketPlan, driver: StorageDriver | None
+) -> None:
+    keyless = replace(plan, keyless=True)
+    provisioner = make_provisioner(driver or place.server.driver, place.server.settings, place.store)
+    assert provisioner.ensure(keyless) is provisioner.key(keyless) is provisioner.rotate(keyless) is None
+    assert provisioner.stores(keyless, None).ok
+    assert (provisioner.confined(keyless, None).ok, provisioner.confined(keyless, None).reason) == (True, "NotTried")
+    assert place.store.values == {}
+    place.server.client().put_object(Bucket=plan.bucket, Key=f"{plan.prefix}model", Body=b"x")
+    provisioner.remove(keyless)
+    assert place.server.keys_in(plan.bucket) == []
