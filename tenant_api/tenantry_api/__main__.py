@@ -42,6 +42,7 @@ from tenantry_api.perform import Performer
 from tenantry_api.pipeline import Door
 from tenantry_api.promote import Turns
 from tenantry_api.record.recorder import Recorder
+from tenantry_api.record.roll import Roll
 from tenantry_api.record.shipper import Shipper
 from tenantry_api.record.wal import RecordDamaged, RecordUnavailable
 from tenantry_api.services import Services
@@ -82,9 +83,13 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
     async with AsyncExitStack() as stack:
         engine = async_engine(url, application="tenantry-door")
         stack.push_async_callback(engine.dispose)
+        roll = Roll(engine, socket.gethostname())
+        # Stopped behind the recorder: only then is known what is left.
+        stack.push_async_callback(roll.leave)
         with _blaming("TENANTRY_RECORD_DIRECTORY", RecordUnavailable, RecordDamaged):
             recorder = await _started(stack, Recorder(settings.record_directory))
         shipper = await _started(stack, Shipper(recorder, url))
+        await roll.enter(recorder.wal.spool, lambda: shipper.backlog == 0)
         with _blaming("TENANTRY_CHECKPOINT_DIRECTORY", OSError):
             audit = await _started(stack, _audit_log(settings, recorder, shipper))
         holder = SnapshotHolder()
@@ -104,7 +109,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             performer=Performer(ledger, forwarder, turns, partial(waking_page, settings.oidc_issuer)),
             backends=backends,
         )
-        yield Parts(Services(settings, engine, holder, identifier, authorizer, recorder, audit), door)
+        yield Parts(Services(settings, engine, holder, identifier, authorizer, recorder, audit, roll), door)
 
 
 async def _started(stack: AsyncExitStack, part: PartT) -> PartT:

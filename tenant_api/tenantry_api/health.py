@@ -17,6 +17,7 @@ _REASONS = {
     "catalog": "The catalog's PostgreSQL cannot be followed: is it up?",
     "record": "The record's device accepts nothing: `record.unavailable` in the door's log says why.",
     "shipping": "Records are kept, but not copied to PostgreSQL: `record.damaged` in the door's log says why.",
+    "doors": "A door died with records that may be nowhere else: `record.absent` in this door's log says which.",
     "staying": "The door was told to stop: it serves for a moment longer, and takes no new connections after that.",
     "signing": "A log is not what was signed before: `checkpoint.refused` in the door's log says which, and why.",
 }
@@ -61,7 +62,7 @@ async def readyz(request: Request, services: _Services) -> Response:
 
 @router.get("/metrics")
 async def metrics(services: _Services, figures: Annotated[Metrics, Depends(_metrics)]) -> Response:
-    page = figures.page(_checks(services), unsigned=len(services.audit.refused))
+    page = figures.page(_checks(services), unsigned=len(services.audit.refused), absent=len(services.roll.absent))
     return Response(page, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -71,4 +72,5 @@ def _checks(services: Services) -> dict[str, bool]:
         "record": services.recorder.healthy,
         "shipping": services.audit.shipping,
         "signing": not services.audit.refused,
+        "doors": not services.roll.absent,
     }

@@ -49,6 +49,10 @@ class Metrics:
             "tenantry_logs_unsigned", "Logs that are not what was signed before.", registry=self._registry
         )
 
+        self._absent = Gauge(
+            "tenantry_doors_absent", "Doors that died, with records that may be nowhere else.", registry=self._registry
+        )
+
     def began(self) -> None:
         self._open.inc()
 
@@ -59,9 +63,10 @@ class Metrics:
         self._bytes.labels("in").inc(received)
         self._bytes.labels("out").inc(sent)
 
-    def page(self, checks: Mapping[str, bool], *, unsigned: int) -> bytes:
+    def page(self, checks: Mapping[str, bool], *, unsigned: int, absent: int) -> bytes:
         """The page in Prometheus' text format 0.0.4."""
         for name, gauge in self._checks.items():
             gauge.set(checks[name])
         self._unsigned.set(unsigned)
+        self._absent.set(absent)
         return generate_latest(self._registry)

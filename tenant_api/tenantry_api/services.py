@@ -10,6 +10,7 @@ from tenantry_api.audit.log import AuditLog
 from tenantry_api.authorize import Authorizer
 from tenantry_api.identify import Identifier
 from tenantry_api.record.recorder import Recorder
+from tenantry_api.record.roll import Roll
 from tenantry_api.settings import Settings
 from tenantry_api.snapshot import SnapshotHolder
 
@@ -27,3 +28,4 @@ class Services:
     authorizer: Authorizer
     recorder: Recorder
     audit: AuditLog
+    roll: Roll

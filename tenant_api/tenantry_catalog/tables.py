@@ -268,6 +268,11 @@ spool = Table(
     Column("id", UUID(as_uuid=True), primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("updated_at", _Instant, nullable=False, server_default=func.now()),
+    # The door's machine or pod, when it last said that it lives, and when it stopped with everything shipped.
+    # Neither lately: it died, and its directory may hold records that are nowhere else.
+    Column("door", Text, nullable=False, server_default=""),
+    Column("seen_at", _Instant, nullable=False, server_default=func.now()),
+    Column("drained_at", _Instant),
     schema="audit",
 )
 

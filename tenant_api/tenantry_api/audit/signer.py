@@ -1,5 +1,9 @@
 """Signs a checkpoint of each log that grew, and publishes it: in the catalog, and as a file off the database.
 
+Each door does so for itself, whoever recorded and whoever signed first: what one door has verified, and keeps off the
+database, is then known to all, and nothing is lost to the proof when one of them dies with its disk. Signatures of
+Ed25519 are the same for the same text, so doors never differ.
+
 Beside each published checkpoint stand the hashes of all leaves under it (`hashes`).
 
 It trusts neither the table nor the shipper. It reads the new records back, hashes the bytes that are stored, and signs
@@ -37,10 +41,7 @@ _SLICE = 1_000
 # Several doors sign the same logs; the lock goes with the transaction.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('audit.checkpoint/' || $1, 0))"
 _LAST = "SELECT note FROM audit.checkpoint WHERE log = $1 ORDER BY size DESC LIMIT 1"
-_GROWN = """
-SELECT name FROM audit.log
-WHERE size > coalesce((SELECT max(size) FROM audit.checkpoint WHERE log = name), 0) ORDER BY name
-"""
+_SIZES = "SELECT name, size FROM audit.log ORDER BY name"
 _STATE = "SELECT size, frontier FROM audit.log WHERE name = $1"
 _LEAVES = "SELECT index, leaf FROM audit.event WHERE log = $1 AND index >= $2 AND index < $3 ORDER BY index"
 _KEEP = "INSERT INTO audit.checkpoint (log, size, note) VALUES ($1, $2, $3)"
@@ -75,14 +76,21 @@ class Signer:
 
     async def checkpoint(self, log: str) -> bytes:
         """The signed note over all that is in PostgreSQL now. Raises LogInconsistent; KeyError for an unknown log."""
-        async with self._one_at_a_time, self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_LOCK, log)
-            known = await self._known(connection, log)
-            tree = await self._verified(connection, log, known)
-            note = sign_checkpoint(Checkpoint(origin_of(self._origin, log), tree.size, tree.root), self._key)
-            if not known or tree.size > known[-1].size:
-                await connection.execute(_KEEP, log, tree.size, note.decode())
+        async with self._one_at_a_time, self._pool.acquire() as connection:
+            # Without the lock first: other doors need not wait while this one reads a long log.
+            await self._verified(connection, log, await self._known(connection, log))
+            async with connection.transaction():
+                await connection.execute(_LOCK, log)
+                note = await self._signed(connection, log)
         await asyncio.to_thread(self._publish, log, note)
+        return note
+
+    async def _signed(self, connection: Any, log: str) -> bytes:
+        known = await self._known(connection, log)
+        tree = await self._verified(connection, log, known)
+        note = sign_checkpoint(Checkpoint(origin_of(self._origin, log), tree.size, tree.root), self._key)
+        if not known or tree.size > known[-1].size:
+            await connection.execute(_KEEP, log, tree.size, note.decode())
         return note
 
     def published(self, log: str) -> bytes:
@@ -98,8 +106,9 @@ class Signer:
     async def _run(self) -> None:
         while True:
             try:
-                for (log,) in await self._pool.fetch(_GROWN):
-                    await self._attempt(log)
+                for log, size in await self._pool.fetch(_SIZES):
+                    if self._trees.get(log, EMPTY).size != size:
+                        await self._attempt(log)
             except DATABASE_ERRORS as error:
                 _log.warning("checkpoint.waits", reason=str(error) or type(error).__name__)
             await asyncio.sleep(_EVERY_SECONDS)
