@@ -1,12 +1,16 @@
 # Tenantry's few commands. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-apiserver apiserver test-e2e cluster check bench fmt clean lock
+.PHONY: help demo up test test-apiserver apiserver test-e2e cluster images check bench fmt clean lock
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# MLflow asks for these, its server does not: training, plots, and what those need. tests/mlflow/test_image_routes.py
+# holds that its routes are the same without them.
+UNUSED := contourpy cycler fonttools joblib kiwisolver matplotlib narwhals pillow prettytable pyparsing scikit-learn \
+  scipy skops threadpoolctl wcwidth
 COMPILE := pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header -q
 # What `make up` serves, and what else `tenantry up` shall be given: make up UP="--port 9090".
 MANIFESTS ?= hack/samples
@@ -40,6 +44,9 @@ cluster: ## build that node and its images, once; needs root, Go and ten minutes
 	@hack/cluster/images.sh
 	@hack/images.sh
 
+images: ## build the three images; with Docker, or as root with buildah
+	@hack/images.sh
+
 check: $(INSTALLED) ## lint, format, types, import contracts, generated files
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
@@ -63,6 +70,12 @@ clean: ## remove the environment and all caches; the data of `make up` stays in 
 lock: $(INSTALLED)
 	echo 'uv' | $(BIN)/uv $(COMPILE) --no-annotate - -o requirements/uv.txt
 	$(BIN)/uv $(COMPILE) --all-extras --group dev pyproject.toml -o requirements/all.txt
+	@# What an image installs: the same versions, and of each extra alone.
+	echo 'hatchling' | $(BIN)/uv $(COMPILE) --no-annotate -c requirements/all.txt - -o requirements/build.txt
+	$(BIN)/uv $(COMPILE) --no-annotate -c requirements/all.txt --extra operator pyproject.toml -o requirements/operator.txt
+	$(BIN)/uv $(COMPILE) --no-annotate -c requirements/all.txt --extra api pyproject.toml -o requirements/api.txt
+	$(BIN)/uv $(COMPILE) --no-annotate -c requirements/all.txt --extra backend \
+	  $(addprefix --no-emit-package ,$(UNUSED)) pyproject.toml -o requirements/backend.txt
 
 # A bare pip does not resolve the open set; uv installs the lock in seconds. Every archive is checked against its hash.
 $(INSTALLED): pyproject.toml requirements/uv.txt requirements/all.txt

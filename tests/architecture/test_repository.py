@@ -150,6 +150,7 @@ def test_make_alone_lists_its_targets() -> None:
         "apiserver",
         "test-e2e",
         "cluster",
+        "images",
         "check",
         "bench",
         "fmt",
