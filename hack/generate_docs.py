@@ -30,6 +30,7 @@ _PERMISSIONS: Final[Mapping[Permission, str]] = {
     Permission.PROJECT_OPEN: "see the project in one's list, and open its pages",
     Permission.TRACKING_READ: "read and search experiments, runs, metrics, traces, models and prompts",
     Permission.TRACKING_WRITE: "write and delete them",
+    Permission.WORKSPACE_MANAGE: "see which projects' data was kept when their manifests went",
 }
 
 _ANNOTATIONS: Final[Mapping[Annotation, str]] = {
@@ -44,7 +45,7 @@ _ANNOTATIONS: Final[Mapping[Annotation, str]] = {
 
 # By field, without the element's brackets: what is true of them until a later version acts on them.
 LATER: Final[Mapping[tuple[str, ...], str]] = {
-    ("spec.access.serviceAccounts",): "no service account can sign in yet; such a grant gives nobody anything",
+    ("spec.access.serviceAccounts",): "on one machine there is no cluster whose tokens are believed",
     ("spec.quota", "spec.policy", "spec.defaults.policy"): "nothing is counted, warned about or refused",
     (
         "spec.promotion.approvals",

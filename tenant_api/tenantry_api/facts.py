@@ -39,6 +39,7 @@ class Permission(StrEnum):
     PROJECT_OPEN = "project:open"
     TRACKING_READ = "tracking:read"
     TRACKING_WRITE = "tracking:write"
+    WORKSPACE_MANAGE = "workspace:manage"
 
 
 class Kind(StrEnum):

@@ -56,6 +56,11 @@ class Project:
     ready: bool = False
     fenced: bool = False
     retired: bool = False
+    # Since when its data is kept without a manifest, its own or its workspace's.
+    retired_at: datetime | None = None
+    # Names of where the data is, as far as the operator told.
+    database: str = ""
+    artifacts: str = ""
     created_at: datetime | None = None
 
 
@@ -144,7 +149,8 @@ async def read_revision(connection: asyncpg.Connection) -> int:
 
 # A project whose workspace is gone is refused too, though its own manifest may still stand.
 _PROJECTS = """
-SELECT p.*, p.retired_at IS NOT NULL OR w.retired_at IS NOT NULL AS retired
+SELECT p.*, p.retired_at IS NOT NULL OR w.retired_at IS NOT NULL AS retired,
+       coalesce(p.retired_at, w.retired_at) AS kept_since
 FROM catalog.project p JOIN catalog.workspace w ON w.name = p.workspace
 """
 
@@ -189,6 +195,9 @@ def _project(row: asyncpg.Record) -> Project:
         ready=row["ready"],
         fenced=row["fenced"],
         retired=row["retired"],
+        retired_at=row["kept_since"],
+        database=row["database"],
+        artifacts=row["artifacts"],
         created_at=row["created_at"],
     )
 

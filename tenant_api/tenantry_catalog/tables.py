@@ -101,6 +101,9 @@ project = Table(
     # Annotation tenantry.dev/fence: the door refuses every request with 403 until it is lifted.
     Column("fenced", Boolean, nullable=False, server_default="false"),
     Column("retired_at", _Instant),
+    # Where its data is, for whoever looks for it when the manifest is gone: names, and nothing that opens anything.
+    Column("database", Text, nullable=False, server_default=""),
+    Column("artifacts", Text, nullable=False, server_default=""),
     _created(),
     ForeignKeyConstraint(["workspace"], ["catalog.workspace.name"]),
     schema="catalog",

@@ -12,7 +12,7 @@ from tenantry_api.cli.table import age, print_table
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List workspaces and projects.", no_args_is_help=True)
+app = typer.Typer(help="List workspaces, projects, and data without a project.", no_args_is_help=True)
 
 
 @app.command()
@@ -32,6 +32,20 @@ def workspaces(url: UrlOption = "") -> None:
     found = connect(url).call("GET", "/workspaces")["workspaces"]
     rows = ((it["name"], str(it["ready"]), escape(it["display_name"]), age(it["created_at"])) for it in found)
     print_table(("NAME", "READY", "TITLE", "AGE"), rows)
+
+
+@app.command()
+def orphans(url: UrlOption = "") -> None:
+    """List the projects whose manifest is gone and whose data was kept, in workspaces that you administer or audit."""
+    found = connect(url).call("GET", "/orphans")["orphans"]
+    columns = ("NAME", "RETIRED", "AGO", "VERSION", "DATABASE", "ARTIFACTS")
+    print_table(columns, (_orphan_row(orphan) for orphan in found))
+
+
+def _orphan_row(orphan: dict[str, Any]) -> tuple[str, ...]:
+    name, retired = f"{orphan['workspace']}/{orphan['name']}", orphan["retired_at"]
+    places = (escape(orphan["database"] or "-"), escape(orphan["artifacts"] or "-"))
+    return name, f"{retired[:16]}Z", age(retired), orphan["version"], *places
 
 
 def _row(project: dict[str, Any]) -> tuple[str, ...]:

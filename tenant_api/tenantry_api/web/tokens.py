@@ -35,6 +35,7 @@ _MEANINGS = {
     Permission.PROJECT_OPEN: "Open the web UI",
     Permission.AUDIT_READ: "Read the audit log",
     Permission.AUDIT_EXPORT: "Export the audit log",
+    Permission.WORKSPACE_MANAGE: "Manage the workspace",
 }
 
 
