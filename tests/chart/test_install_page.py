@@ -50,8 +50,8 @@ def test_the_manifests_of_the_page_are_valid() -> None:
 
 def test_the_images_that_are_built_are_those_that_are_run(rendered: Rendered) -> None:
     built = set(re.findall(r"Dockerfile:(\S+?)[ ;]", _PAGE))
-    assert built == {"operator", "tenant-api", "backend"}
-    assert set(re.findall(r"registry\.example\.org/tenantry/([\w-]+):", rendered.text)) == built
+    assert built == {"operator", "api", "backend"}
+    assert set(re.findall(r"registry\.example\.org/tenantry-([\w-]+):", rendered.text)) == built
 
 
 def test_what_the_page_calls_by_name_is_there(rendered: Rendered) -> None:

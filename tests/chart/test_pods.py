@@ -14,7 +14,7 @@ from tests.support.helm import CHART, pods, render
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _PODS = ("tenantry-operator", "tenantry-tenant-api", "tenantry-migration", "tenantry-uninstall", "tenantry-test")
-_IMAGES = ("tenantry/operator", "tenantry/tenant-api", "tenantry/backend")
+_IMAGES = ("tenantry-api", "tenantry-backend", "tenantry-operator")
 
 
 def _pod(name: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a namespace twice": ({"operator": {"watchNamespaces": ["ws-a", "ws-a"]}}, "at '/operator/watchNamespaces'"),
     "a digest that is none": ({"backend": {"image": {"digest": "sha256:1"}}}, "at '/backend/image/digest'"),
     "a tag in the repository": (
-        {"operator": {"image": {"repository": "tenantry/operator:1"}}},
+        {"operator": {"image": {"repository": "tenantry-operator:1"}}},
         "at '/operator/image/repository'",
     ),
     "no replica": ({"tenantApi": {"replicas": 0}}, "at '/tenantApi/replicas': minimum"),
