@@ -61,7 +61,7 @@ class Kubernetes:
         self._complete = False
         self._stop = Event()
         self._behind: frozenset[tuple[str, str, str]] = frozenset()
-        self.stalled = False
+        self._is_behind = False
         self._threads = [
             Thread(target=self._watch, name="kopf", daemon=True),
             Thread(target=self._compare_regularly, name="compare", daemon=True),
@@ -81,6 +81,11 @@ class Kubernetes:
 
     def join(self) -> None:
         """Its threads end by themselves; no watch is waited for."""
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a watch says nothing any more, or nobody listens to it."""
+        return self._is_behind or (self._complete and not all(thread.is_alive() for thread in self._threads))
 
     @property
     def complete(self) -> bool:
@@ -212,9 +217,9 @@ class Kubernetes:
             for which, version in self._reporter.versions(kind).items():
                 if known.get(which, 0) < version:
                     behind.add((kind, *which))
-        self.stalled = bool(self._behind & behind)
+        self._is_behind = bool(self._behind & behind)
         self._behind = frozenset(behind)
-        if self.stalled:
+        if self._is_behind:
             log.error("a watch is dead: the liveness probe fails, and Kubernetes starts the operator again")
             for kind in _KINDS:
                 self._list(kind)
@@ -223,16 +228,24 @@ class Kubernetes:
         asyncio.run(self._run_kopf())
 
     async def _run_kopf(self) -> None:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().run_in_executor(None, self._stop.wait).add_done_callback(lambda _: stop.set())
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        # A thread of the loop's own would be waited for when kopf fails, and this one would look alive for ever.
+        Thread(target=self._pass_on, args=(loop, stop), name="kopf-stop", daemon=True).start()
         await kopf.operator(
             registry=_registry(self.note),
             settings=_settings(),
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
+            # Else it asks for the name of its user, and a pod's has none.
+            identity="tenantry-operator",  # type: ignore[arg-type]  # a NewType that kopf does not export
             stop_flag=stop,
         )
+
+    def _pass_on(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+        self._stop.wait()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
 
 
 def _registry(note: Callable[[str | None, dict[str, Any]], None]) -> kopf.OperatorRegistry:
@@ -254,13 +267,11 @@ def _registry(note: Callable[[str | None, dict[str, Any]], None]) -> kopf.Operat
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
-    settings.scanning.disabled = False
     settings.watching.server_timeout = 240
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
     # No worker_limit: with its idle time it would cap the operator at a fifth of that many resources a second.
     settings.queueing.idle_timeout = 1.0
-    settings.queueing.batch_window = 0.05
     return settings
 
 
