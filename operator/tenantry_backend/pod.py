@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -45,6 +46,7 @@ def main() -> None:
     # As process 1 of a container it would be deaf to a signal that it does not handle.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings, port = _settings(Path(os.environ.get(FILE_VARIABLE) or _FILE)), _port()
+    warnings.simplefilter("ignore")  # What MLflow's libraries will drop some day concerns nobody who reads this log.
     restrict(settings.uid)
     _make_empty(settings.scratch_directory)
     os.environ.update(BEFORE_IMPORT)
