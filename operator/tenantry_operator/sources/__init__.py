@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from tenantry_crds.meta import Condition
-from tenantry_crds.project import Project, ProjectStatus
+from tenantry_crds.meta import Condition, Status
+from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace, WorkspaceStatus
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources.resources import Resource
@@ -51,8 +51,8 @@ class Source(Protocol):
     def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
         """Show people how it is, where they look: nothing is written when that is known there."""
 
-    def report_project(self, key: ProjectKey, status: ProjectStatus) -> None:
-        """The same for a project."""
+    def report_project(self, key: ProjectKey, status: Status) -> None:
+        """The same for a project. Fields that the status does not have stay as they are."""
 
     def announce(self, key: Key, condition: Condition) -> None:
         """Tell people of a transition."""
@@ -73,10 +73,10 @@ class Watched(Source, Protocol):
 class Reporter(Protocol):
     """What a source of custom resources reads and writes beside its watches. Each write is one call."""
 
-    def all(self, kind: str) -> list[dict[str, Any]]:
-        """Return every resource of a kind."""
+    def all(self, kind: str, namespaces: Collection[str]) -> list[dict[str, Any]]:
+        """Return every resource of a kind; if it has namespaces, those of the listed ones, or without any of all."""
 
-    def versions(self, kind: str) -> dict[tuple[str, str], int]:
+    def versions(self, kind: str, namespaces: Collection[str]) -> dict[tuple[str, str], int]:
         """Return the version of each resource, by namespace and name."""
 
     def write_status(self, resource: Resource, status: Mapping[str, Any]) -> dict[str, Any]: ...

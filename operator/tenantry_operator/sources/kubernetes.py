@@ -8,6 +8,7 @@ is therefore not needed, and nothing is written at rest: see docs/decisions/0007
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -16,8 +17,8 @@ from typing import Any, Final, TypeVar
 import kopf
 import structlog
 
-from tenantry_crds.meta import API_VERSION, Condition, ConditionStatus, ConditionType, DeletionPolicy
-from tenantry_crds.project import Project, ProjectStatus
+from tenantry_crds.meta import API_VERSION, Condition, ConditionStatus, ConditionType, DeletionPolicy, Status
+from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace, WorkspaceStatus
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
@@ -30,6 +31,9 @@ __all__ = ["Kubernetes", "Patience"]
 _KINDS: Final = {"Workspace": "workspaces", "Project": "projects"}
 # How often a list is compared with what the watches said.
 _COMPARE_SECONDS: Final = 120.0
+_LOOK_SECONDS: Final = 2.0
+# Nobody has watched for this long: more than a kind that is being replaced needs.
+_DEAD_SECONDS: Final = 300.0
 _FINALIZER: Final = "tenantry.dev/data"
 
 log = structlog.get_logger(__name__)
@@ -62,10 +66,9 @@ class Kubernetes:
         self._stop = Event()
         self._behind: frozenset[tuple[str, str, str]] = frozenset()
         self._is_behind = False
-        self._threads = [
-            Thread(target=self._watch, name="kopf", daemon=True),
-            Thread(target=self._compare_regularly, name="compare", daemon=True),
-        ]
+        self._alive_at = time.monotonic()
+        self._watching = Thread(target=self._watch, name="kopf", daemon=True)
+        self._keeping = Thread(target=self._keep, name="keep watching", daemon=True)
 
     def start(self) -> None:
         for kind in _KINDS:
@@ -73,8 +76,8 @@ class Kubernetes:
         self._complete = True
         for key in self.declared():
             self._changed(key)
-        for thread in self._threads:
-            thread.start()
+        self._watching.start()
+        self._keeping.start()
 
     def stop(self) -> None:
         self._stop.set()
@@ -85,7 +88,7 @@ class Kubernetes:
     @property
     def stalled(self) -> bool:
         """Whether a watch says nothing any more, or nobody listens to it."""
-        return self._is_behind or (self._complete and not all(thread.is_alive() for thread in self._threads))
+        return self._is_behind or (self._complete and time.monotonic() - self._alive_at > _DEAD_SECONDS)
 
     @property
     def complete(self) -> bool:
@@ -121,7 +124,7 @@ class Kubernetes:
     def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
         self._report(key, status)
 
-    def report_project(self, key: ProjectKey, status: ProjectStatus) -> None:
+    def report_project(self, key: ProjectKey, status: Status) -> None:
         self._report(key, status)
 
     def announce(self, key: Key, condition: Condition) -> None:
@@ -162,13 +165,13 @@ class Kubernetes:
         spec = resource.spec.model_copy(update={"deletion_policy": DeletionPolicy.RETAIN})
         return resource.model_copy(update={"spec": spec})
 
-    def _report(self, key: Key, status: WorkspaceStatus | ProjectStatus) -> None:
+    def _report(self, key: Key, status: Status) -> None:
         found = self._shelf.get(key)
         if found is None or found.going:
             return
         conditions = _with_times(status.conditions, found)
         written = status.model_copy(update={"conditions": conditions}).model_dump(mode="json", by_alias=True)
-        if written != found.status:
+        if not written.items() <= found.status.items():
             self.note(None, self._reporter.write_status(found, written))
 
     def _refuse(self, resource: Resource) -> None:
@@ -190,7 +193,7 @@ class Kubernetes:
 
     def _list(self, kind: str) -> None:
         there = set()
-        for document in self._reporter.all(kind):
+        for document in self._reporter.all(kind, self._namespaces):
             if self._is_ours(document):
                 there.add((document["metadata"].get("namespace", ""), document["metadata"]["name"]))
                 self.note(None, {"apiVersion": API_VERSION, "kind": kind, **document})
@@ -202,19 +205,32 @@ class Kubernetes:
         namespace = document["metadata"].get("namespace", "")
         return not namespace or not self._namespaces or namespace in self._namespaces
 
-    def _compare_regularly(self) -> None:
-        while not self._stop.wait(_COMPARE_SECONDS):
+    def _keep(self) -> None:
+        """Kopf ends when a kind is no longer served. Once it is again, everything is listed, and kopf begins anew."""
+        compared = time.monotonic()
+        while not self._stop.wait(_LOOK_SECONDS):
             try:
-                self._compare()
+                if not self._watching.is_alive():
+                    self._begin_anew()
+                self._alive_at = time.monotonic()
+                if self._alive_at - compared > _COMPARE_SECONDS:
+                    compared = self._alive_at
+                    self._compare()
             except OperatorError as error:
-                log.info("resources not compared", reason=str(error))
+                log.info("custom resources cannot be listed", reason=str(error))
+
+    def _begin_anew(self) -> None:
+        for kind in _KINDS:
+            self._list(kind)
+        self._watching = Thread(target=self._watch, name="kopf", daemon=True)
+        self._watching.start()
 
     def _compare(self) -> None:
         """A watch that says nothing may be dead: what a list knows, and a watch has not said by the next, shows it."""
         behind = set()
         for kind in _KINDS:
             known = self._shelf.versions(kind)
-            for which, version in self._reporter.versions(kind).items():
+            for which, version in self._reporter.versions(kind, self._namespaces).items():
                 if known.get(which, 0) < version:
                     behind.add((kind, *which))
         self._is_behind = bool(self._behind & behind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,12 +22,13 @@ class Resources:
     def __init__(self, client: Client, namespace: str) -> None:
         self._client, self._namespace = client, namespace
 
-    def all(self, kind: str) -> list[Document]:
-        """Return every resource of a kind."""
-        return [document for _, page in self._client.pages(kind) for document in page]
+    def all(self, kind: str, namespaces: Collection[str]) -> list[Document]:
+        """Return every resource of a kind: with listed namespaces there is no right to see those of others."""
+        places = namespaces if namespaces and KINDS[kind].namespaced else ("",)
+        return [document for place in places for _, page in self._client.pages(kind, place) for document in page]
 
-    def versions(self, kind: str) -> dict[tuple[str, str], int]:
-        found = (document["metadata"] for document in self.all(kind))
+    def versions(self, kind: str, namespaces: Collection[str]) -> dict[tuple[str, str], int]:
+        found = (document["metadata"] for document in self.all(kind, namespaces))
         return {(one.get("namespace", ""), one["name"]): int(one["resourceVersion"]) for one in found}
 
     def write_status(self, resource: Resource, status: Mapping[str, Any]) -> Document:
