@@ -30,6 +30,14 @@ __all__ = ["Answer", "ApiServer", "api_server"]
 
 _PARTS = ("etcd", "kube-apiserver")
 _START = 120.0
+_AUDIT = "audit.log"
+# Who asked for what, of programs in the cluster alone; no request's or answer's body.
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,12 @@ class ApiServer:
         said = response.read()
         is_json = "json" in (response.getheader("Content-Type") or "")  # Nothing is served there: said in plain text.
         return Answer(response.status, json.loads(said) if is_json else said.decode())
+
+    @property
+    def audit(self) -> Path | None:
+        """What ServiceAccounts have asked for, an event a line; of a server that was given, nobody knows."""
+        log = self.kubeconfig.with_name(_AUDIT)
+        return log if log.exists() else None
 
     def close(self) -> None:
         self._client.close()
@@ -126,7 +140,8 @@ def _etcd_flags(home: Path, url: str) -> dict[str, object]:
 
 
 def _server_flags(home: Path, port: int, etcd: str, token: str) -> dict[str, object]:
-    tokens, key = home / "tokens.csv", home / "service-accounts.pem"
+    tokens, key, policy = home / "tokens.csv", home / "service-accounts.pem", home / "audit-policy.yaml"
+    policy.write_text(yaml.safe_dump(_AUDIT_POLICY))
     tokens.write_text(f"{token},admin,admin,system:masters\n")
     key.write_bytes(
         ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -142,6 +157,8 @@ def _server_flags(home: Path, port: int, etcd: str, token: str) -> dict[str, obj
         "secure-port": port,
         "cert-dir": home,  # It makes a certificate for itself there, apiserver.crt.
         "token-auth-file": tokens,
+        "audit-policy-file": policy,
+        "audit-log-path": home / _AUDIT,
         "authorization-mode": "RBAC",
         "service-cluster-ip-range": "10.96.0.0/16",
         "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
