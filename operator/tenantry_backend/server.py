@@ -37,6 +37,19 @@ _LOGIN: Final = 5
 LAST_RESORT: Final = 2
 
 
+class _Nothing:
+    """No store of artifacts is one of these."""
+
+
+def keep_to_the_door() -> None:
+    """MLflow tells its clients that they may ask for signed addresses of S3, and when they then get none, a download
+    fails. Where no store can sign any, clients go through the tracking URI, as the door wants it.
+    """
+    for ability in ("MultipartDownloadMixin", "MultipartUploadMixin", "PresignedUploadMixin"):
+        getattr(handlers, ability)  # Gone from MLflow: what takes its place has to be found.
+        setattr(handlers, ability, _Nothing)
+
+
 def serve(listener: socket.socket, settings: ServerSettings, spawner: int) -> None:
     """Answer requests on `listener` until SIGTERM, then end the ones in flight; die with the process `spawner`."""
     gc.enable()
@@ -76,6 +89,7 @@ def open_stores() -> None:
     """Log in to the database now: a server that answers `/health` is one that can work, and nobody waits twice."""
     handlers._get_tracking_store()  # noqa: SLF001  what each of MLflow's own handlers begins with
     handlers._get_model_registry_store()  # noqa: SLF001
+    keep_to_the_door()
 
 
 def configuration(guarded: ASGIApp, grace: int) -> uvicorn.Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import subprocess
 import sys
@@ -132,6 +133,10 @@ def test_artifacts_are_on_s3(identity: str, s3: VersityServer, new_database: Cal
         assert written.endswith("/note.txt")
         assert key["secret_key"].encode() not in Path(f"/proc/{pod.process.pid}/cmdline").read_bytes()
         assert key["secret_key"] not in pod.log
+        offers = json.loads(ask(pod.address, "/api/3.0/mlflow/server-info", headers=AUTHORIZED)[1])
+        assert [offers[f"multipart_{way}_enabled"] for way in ("uploads", "downloads")] == [False, False]
+        signed = f"/api/2.0/mlflow-artifacts/presigned/{written.removeprefix('vision/segmentation/')}"
+        assert ask(pod.address, signed, headers=AUTHORIZED)[0] == 501
 
 
 GOOD = pod_settings("postgresql://role:hunter2@127.0.0.1:1/name", Path("/nowhere"))
