@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -66,7 +67,7 @@ SUPPORTED_MLFLOW_VERSIONS: Final = ("3.17.2",)
 
 
 class Annotation(StrEnum):
-    """What an operator of the platform may put on a CR; the value is `true`, or for `reconcile` any new text."""
+    """What an operator of the platform may put on a CR: `true`, for `reconcile` any new text, for `rotate` a time."""
 
     # Refuse every request and stop the backend; the data stays.
     FENCE = f"{GROUP}/fence"
@@ -76,6 +77,8 @@ class Annotation(StrEnum):
     PAUSE = f"{GROUP}/pause"
     # Look at everything again, now.
     RECONCILE = f"{GROUP}/reconcile"
+    # An RFC 3339 time: credentials from before it are replaced.
+    ROTATE = f"{GROUP}/rotate"
 
 
 class Role(StrEnum):
@@ -155,6 +158,14 @@ class Metadata(BaseModel):
     def annotated(self, annotation: Annotation) -> bool:
         """Say whether the annotation stands here with the value `true`."""
         return self.annotations.get(annotation) == "true"
+
+    def instant(self, annotation: Annotation) -> datetime | None:
+        """Return the time that stands here; None when there is none, or none that can be read."""
+        try:
+            found = datetime.fromisoformat(self.annotations.get(annotation, ""))
+        except ValueError:
+            return None
+        return found if found.tzinfo else None
 
 
 class ServiceAccount(Value):

@@ -25,6 +25,7 @@ from tenantry_operator.observe import Observer
 from tenantry_operator.operate import RESYNC_SECONDS, Calls, Operator, Parts, database_of
 from tenantry_operator.plan.objects.metadata import INSTALLATION
 from tenantry_operator.provision.administrator import Administrator
+from tenantry_operator.provision.archive import Archive
 from tenantry_operator.provision.bucket import StorageDriver, StorageSettings
 from tenantry_operator.provision.bucket.provisioner import make_provisioner
 from tenantry_operator.provision.postgres import Postgres
@@ -32,6 +33,7 @@ from tenantry_operator.provision.template import Templates
 from tenantry_operator.publish import Catalog
 from tenantry_operator.reconcile import Reconciler
 from tenantry_operator.removal import Removal
+from tenantry_operator.rotation import Rotation
 from tenantry_operator.runtime.kubernetes import Client, KubernetesRuntime, Live, Reflectors, connect
 from tenantry_operator.runtime.kubernetes.given import read_given
 from tenantry_operator.runtime.kubernetes.lease import Lease
@@ -55,18 +57,13 @@ log = structlog.get_logger(__name__)
 class ClusterOperator:
     """`run` until it is told to stop, or until another may act in its place."""
 
-    def __init__(
-        self,
-        settings: ClusterSettings,
-        make_client: Callable[[float], Client] = connect,
-        make_migration: Callable[[Client, Site], Callable[[SecretStr], None]] = JobMigration,
-    ) -> None:
+    def __init__(self, settings: ClusterSettings) -> None:
         self._settings = settings
-        self._client = make_client(settings.kubernetes_qps)
+        self._client = connect(settings.kubernetes_qps)
         name = f"tenantry-{settings.installation}"
         self._lease = Lease(self._client, settings.namespace, name, settings.pod)
-        self._cluster = _Cluster(settings, self._client, make_migration)
-        self._metrics = Metrics(self._client.writes)
+        self._cluster = _Cluster(settings, self._client)
+        self._metrics = Metrics(self._client.writes, self._cluster.due)
         self._health = Health(
             settings.listen,
             self._metrics.registry,
@@ -101,18 +98,19 @@ def _both(*events: Event) -> Callable[[], None]:
 class _Cluster:
     """What the leader is made of."""
 
-    def __init__(
-        self,
-        settings: ClusterSettings,
-        client: Client,
-        make_migration: Callable[[Client, Site], Callable[[SecretStr], None]],
-    ) -> None:
-        self._settings, self._client, self._make_migration = settings, client, make_migration
+    def __init__(self, settings: ClusterSettings, client: Client) -> None:
+        self._settings, self._client = settings, client
         self._live = Live()
         self._site = _site(settings)
         self._secrets = ClusterSecrets(client, self._site)
         self._source: Kubernetes | None = None
         self._reflectors: Reflectors | None = None
+        self._operator: Operator | None = None
+
+    def due(self) -> float:
+        """Return how many keys wait to be looked at; not a number while that is not known."""
+        started = self._operator and self._source and self._source.complete
+        return float(self._operator.due) if self._operator and started else float("nan")
 
     @property
     def stalled(self) -> bool:
@@ -121,7 +119,7 @@ class _Cluster:
 
     def run(self, stop: Event) -> None:
         """Look at all that is there first: what is known need not be written again."""
-        operator = Operator(self._settings.catalog_url, self._build)
+        operator = self._operator = Operator(self._settings.catalog_url, self._build)
         assert self._reflectors
         self._secrets.load()
         self._reflectors.load()
@@ -142,7 +140,7 @@ class _Cluster:
             grace=timedelta(seconds=settings.deletion_grace),
         )
         self._reflectors = Reflectors(
-            self._client, f"{INSTALLATION}={settings.installation}", self._live, calls.touched
+            self._client, f"{INSTALLATION}={settings.installation}", settings.namespaces, self._live, calls.touched
         )
         self._keys = SigningKeys(engine, lambda: signing_keys(self._client))
         runtime = KubernetesRuntime(self._client, self._live, self._secrets, self._site)
@@ -154,17 +152,19 @@ class _Cluster:
     ) -> Reconciler:
         settings = self._settings
         administrator = Administrator(settings.provision_url)
-        templates = Templates(administrator, self._make_migration(self._client, self._site))
+        templates = Templates(administrator, JobMigration(self._client, self._site))
         databases = Postgres(administrator, templates, self._secrets)
         artifacts = make_provisioner(
             settings.storage_driver, _storage(settings), self._secrets, read_given=read_given(self._client)
         )
         observer = Observer(servers, artifacts, frozenset({database_of(settings.catalog_url)}))
         keyless = settings.storage_driver is StorageDriver.WORKLOAD_IDENTITY
-        buckets = Buckets(settings.storage_bucket, keyless=keyless)
+        archive = Archive(_storage(settings), settings.archive_bucket) if settings.archive_bucket else None
+        buckets = Buckets(settings.storage_bucket, keyless=keyless, archives=archive is not None)
         parts = (buckets, databases, artifacts, runtime, servers, observer, Catalog(engine))
-        removal = Removal(source, *parts)
-        return Reconciler(source, *parts, removal, Trust(RESYNC_SECONDS), settings.public_url)
+        rotation = Rotation(databases, artifacts, runtime, timedelta(days=settings.rotation_days) or None)
+        removal = Removal(source, *parts, archive)
+        return Reconciler(source, *parts, removal, Trust(RESYNC_SECONDS), rotation, settings.public_url)
 
 
 def _site(settings: ClusterSettings) -> Site:

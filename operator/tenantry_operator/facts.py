@@ -66,6 +66,8 @@ class Machine:
     artifact_directory: Path
     # Whether servers may run under a uid of their own; needs root and readable program files.
     own_uids: bool = False
+    # Whether there is an archive for deletionPolicy Archive.
+    archives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Buckets:
     bucket: str = ""
     # Pods open their buckets with identities of their own, and nobody makes keys.
     keyless: bool = False
+    archives: bool = False
 
 
 Installation = Machine | Buckets
@@ -227,6 +230,9 @@ class ProjectPlan:
     # Annotations: the door refuses every request; nothing is changed.
     fenced: bool = False
     paused: bool = False
+    # Any new text asks for everything to be looked at again; credentials from before this time are replaced.
+    asked: str = ""
+    rotate_before: datetime | None = None
     # What a person should know beside the conditions, such as a policy that is not fulfilled yet.
     notes: tuple[str, ...] = ()
 

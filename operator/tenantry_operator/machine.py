@@ -21,6 +21,7 @@ from tenantry_operator.provision.template import Templates, migrate
 from tenantry_operator.publish import Catalog
 from tenantry_operator.reconcile import Reconciler
 from tenantry_operator.removal import Removal
+from tenantry_operator.rotation import Rotation
 from tenantry_operator.runtime import Runtime
 from tenantry_operator.runtime.process import ProcessRuntime, own_uids_obstacle
 from tenantry_operator.servers import Servers
@@ -67,7 +68,8 @@ def _reconciler(
     databases = Postgres(administrator, Templates(administrator, migrate), passwords)
     observer = Observer(servers, artifacts, frozenset({database_of(settings.catalog_url)}))
     parts = (_installation(settings), databases, artifacts, runtime, servers, observer, Catalog(engine))
-    return Reconciler(source, *parts, Removal(source, *parts), Trust(0))
+    rotation = Rotation(databases, artifacts, runtime)
+    return Reconciler(source, *parts, Removal(source, *parts), Trust(0), rotation)
 
 
 def _installation(settings: Settings) -> Machine:

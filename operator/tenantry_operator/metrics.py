@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -12,13 +12,21 @@ __all__ = ["Metrics"]
 
 
 class Metrics:
-    """`writes` are the calls to the API server that change something, by verb and kind: at rest they stand still."""
+    """`writes` are the calls to the API server that change something, by verb and kind: at rest they stand still.
+    `due` says how many keys wait.
+    """
 
-    def __init__(self, writes: Mapping[tuple[str, str], int]) -> None:
+    def __init__(self, writes: Mapping[tuple[str, str], int], due: Callable[[], float]) -> None:
         self.registry = CollectorRegistry()
         self.leader = Gauge(
             "tenantry_operator_leader", "1 while this operator holds the Lease and acts.", registry=self.registry
         )
+        waiting = Gauge(
+            "tenantry_operator_keys_due",
+            "Workspaces and projects that wait to be looked at; NaN while standing by.",
+            registry=self.registry,
+        )
+        waiting.set_function(due)
         self.registry.register(_Writes(writes))
 
 

@@ -79,9 +79,9 @@ class Operator:
         self._demand = Demand(catalog_url, seen=self._seen, connected=self._look_at_everything)
 
     @property
-    def idle(self) -> bool:
-        """Whether every key that was due has been looked at."""
-        return self._reconciling.idle
+    def due(self) -> int:
+        """How many keys wait to be looked at, or are being looked at."""
+        return self._reconciling.due
 
     def run(self, stop: Event) -> None:
         try:

@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy
+from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy, Status
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import Installation, Key, Observed, ProjectKey, ProjectPlan, WorkspaceKey, WorkspacePlan
 from tenantry_operator.observe import Applied, Observer
@@ -22,10 +22,11 @@ from tenantry_operator.plan.workspace import plan_workspace
 from tenantry_operator.provision import Artifacts, Databases
 from tenantry_operator.publish import Catalog, Judge
 from tenantry_operator.removal import Removal
+from tenantry_operator.rotation import Rotation
 from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused
 from tenantry_operator.servers import Offer, Servers
-from tenantry_operator.sources import Source
-from tenantry_operator.status import conditions_of, orphaned, project_status, workspace_status
+from tenantry_operator.sources import Patience, Source
+from tenantry_operator.status import conditions_of, orphaned, project_status, terminating, workspace_status
 from tenantry_operator.trust import Trust
 
 __all__ = ["Outcome", "Reconciler"]
@@ -58,6 +59,7 @@ class Reconciler:
     catalog: Catalog
     removal: Removal
     trust: Trust
+    rotation: Rotation
     # What people type before `/w/<workspace>/p/<project>`.
     public_url: str = ""
 
@@ -87,13 +89,17 @@ class Reconciler:
         return list(self.source.declared())
 
     def _project(self, key: ProjectKey) -> Outcome:
-        declared = self.source.project(key)
-        if declared is None or declared.removed:
-            self.trust.forget(key)
-            return _outcome(self.removal.project(key, declared))
+        try:
+            declared = self.source.project(key)
+            if declared is None or declared.removed:
+                self.trust.forget(key)
+                return _outcome(self.removal.project(key, declared))
+        except (Patience, ProvisionFailed) as obstacle:
+            self.source.report_project(key, terminating(str(obstacle)))
+            return Outcome.WAITING
         workspace = self.source.workspace(WorkspaceKey(key.workspace))
         if workspace is None or workspace.removed:
-            return self._orphan(key)
+            return self._orphan(key, declared.resource.metadata.generation)
         plan = plan_project(declared.resource, workspace.resource, self.installation)
         self.source.protect(key, wanted=declared.resource.spec.deletion_policy is not DeletionPolicy.RETAIN)
         observed = self._bring_about(plan)
@@ -143,7 +149,10 @@ class Reconciler:
             key = self.artifacts.ensure(plan.artifacts)
         except ProvisionFailed as error:
             storage_problem = str(error)
-        return Applied(address, key, database_problem, storage_problem)
+        if database_problem or storage_problem:
+            return Applied(address, key, database_problem, storage_problem)
+        self.rotation.turn(plan)
+        return self._adopt(plan)
 
     def _publish(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge) -> None:
         if plan.paused:
@@ -158,12 +167,13 @@ class Reconciler:
                 plan.key, project_status(plan, published.conditions, asleep=asleep, public_url=self.public_url)
             )
 
-    def _orphan(self, key: ProjectKey) -> Outcome:
+    def _orphan(self, key: ProjectKey, generation: int) -> Outcome:
         """Its workspace is not declared: the door refuses it, and nothing is made or taken away."""
         published = self.catalog.project(key)
+        conditions = orphaned(published.conditions if published else (), key.workspace, generation)
         if published:
-            conditions = orphaned(published.conditions, key.workspace)
             self._tell(key, self.catalog.publish_conditions(key, lambda _: conditions))
+        self.source.report_project(key, Status(observed_generation=generation, conditions=conditions))
         return Outcome.WELL
 
     def _tell(self, key: ProjectKey, news: tuple[Condition, ...]) -> None:

@@ -13,11 +13,13 @@ import structlog
 from tenantry_crds.meta import DeletionPolicy
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
-from tenantry_operator.facts import Installation, ProjectKey, WorkspaceKey
+from tenantry_operator.facts import BucketPlan, Installation, ProjectKey, WorkspaceKey
 from tenantry_operator.observe import Observer
 from tenantry_operator.plan.artifacts import plan_artifacts
+from tenantry_operator.plan.database import plan_database
 from tenantry_operator.plan.naming import database_name
 from tenantry_operator.provision import Artifacts, Databases
+from tenantry_operator.provision.archive import Archive, ArchiveSource
 from tenantry_operator.publish import Catalog
 from tenantry_operator.runtime import Runtime
 from tenantry_operator.servers import Servers
@@ -41,6 +43,7 @@ class Removal:
     servers: Servers
     observer: Observer
     catalog: Catalog
+    archive: Archive | None = None
 
     def project(self, key: ProjectKey, declared: Declared[Project] | None) -> bool:
         policy = declared.resource.spec.deletion_policy if declared else DeletionPolicy.RETAIN
@@ -49,8 +52,11 @@ class Removal:
         self.servers.withdraw(key)
         self.runtime.dismantle(key)
         self.observer.forget(key)
-        if policy is DeletionPolicy.DELETE and declared:
-            self._delete(key, declared.resource)
+        if policy is not DeletionPolicy.RETAIN and declared:
+            if not self.runtime.is_settled(key):
+                return False
+            if self._archived(key, declared):
+                self._delete(key, declared.resource)
         self.source.release(key)
         return True
 
@@ -71,6 +77,20 @@ class Removal:
             conditions = retired(published.conditions, policy)
             self.catalog.retire_project(key, lambda _: conditions)
             log.info("project retired", project=str(key), deletion_policy=policy.value)
+
+    def _archived(self, key: ProjectKey, declared: Declared[Project]) -> bool:
+        """Say whether nothing stands in the way of deleting: nobody wants the data, or it is archived and checked."""
+        spec = declared.resource.spec
+        if spec.deletion_policy is DeletionPolicy.DELETE:
+            return True
+        place = plan_artifacts(key, self.installation, spec.artifacts)
+        address = self.databases.address(plan_database(key, spec.tracking))
+        if not (self.archive and declared.removed_at and address and isinstance(place, BucketPlan)):
+            return False
+        source = ArchiveSource(key, spec.tracking.version, address, place, self.artifacts.key(place))
+        made = self.archive.make(source, declared.removed_at)
+        log.info("project archived", project=str(key), location=made.location, artifacts=made.artifacts)
+        return True
 
     def _delete(self, key: ProjectKey, project: Project) -> None:
         self.databases.remove(database_name(key))

@@ -23,6 +23,7 @@ __all__ = [
     "project_status",
     "refused_status",
     "retired",
+    "terminating",
     "workspace_status",
 ]
 
@@ -77,6 +78,12 @@ def workspace_status(
     )
 
 
+def terminating(obstacle: str) -> Status:
+    """Return the status of a resource that is deleted, and what its end waits for."""
+    probe = Probe(False, "Terminating", obstacle)
+    return Status(phase=Phase.TERMINATING, conditions=(_condition(ConditionType.READY, probe, 0),))
+
+
 def refused_status(problem: str) -> Status:
     """Return the status of a resource that could never be read. No version of it is in force."""
     probe = Probe(False, "Invalid", f"nothing is made of it: {problem}")
@@ -99,17 +106,17 @@ def _place(artifacts: ArtifactPlan) -> str:
     return str(artifacts.directory)
 
 
-def orphaned(published: tuple[Condition, ...], workspace: str) -> tuple[Condition, ...]:
+def orphaned(published: tuple[Condition, ...], workspace: str, generation: int) -> tuple[Condition, ...]:
     """Return the conditions of a project whose workspace is not declared."""
     probe = Probe(False, "WorkspaceMissing", f"workspace {workspace} is not declared: add a Workspace of this name")
-    return _with_ready(published, probe)
+    return _with_ready(published, probe, generation)
 
 
 def retired(published: tuple[Condition, ...], policy: DeletionPolicy) -> tuple[Condition, ...]:
     """Return the conditions of a project whose manifest is gone and whose data is kept."""
     message = "the manifest was removed; the data is kept, and is found again when the manifest comes back"
     if policy is DeletionPolicy.ARCHIVE:
-        message += " (deletionPolicy Archive is not fulfilled yet and keeps the data, as Retain does)"
+        message += " (deletionPolicy Archive keeps the data, as Retain does, until it is archived)"
     return _with_ready(published, Probe(False, "Retired", message))
 
 
@@ -158,9 +165,9 @@ def _access(plan: ProjectPlan, access: frozenset[AccessRow]) -> Probe:
     return Probe(False, "Different", "the catalog's grants are not the manifest's: see the operator's log")
 
 
-def _with_ready(published: tuple[Condition, ...], probe: Probe) -> tuple[Condition, ...]:
+def _with_ready(published: tuple[Condition, ...], probe: Probe, generation: int = 0) -> tuple[Condition, ...]:
     others = [condition for condition in published if condition.type is not ConditionType.READY]
-    generation = max((condition.observed_generation for condition in published), default=0)
+    generation = max((condition.observed_generation for condition in published), default=generation)
     ready = _condition(ConditionType.READY, probe, generation)
     return tuple(sorted((*others, ready), key=lambda condition: condition.type))
 

@@ -56,10 +56,11 @@ class WorkQueue(Generic[K]):
                 self._changed.notify()
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing is being worked on, and nothing is due."""
+    def due(self) -> int:
+        """How many keys are being worked on, or should be by now."""
+        now = time.monotonic()
         with self._changed:
-            return not self._active and not any(due <= time.monotonic() for due in self._due.values())
+            return len(self._active) + sum(due <= now for due in self._due.values())
 
     def stop(self) -> None:
         """Begin no more work."""

@@ -68,6 +68,9 @@ class MemoryRuntime:
             found[0].shutdown()
             found[0].server_close()
 
+    def is_settled(self, key: ProjectKey) -> bool:  # noqa: ARG002
+        return True
+
     def state(self, key: ProjectKey) -> State:
         if key in self._servers:
             return self._servers[key][1]

@@ -12,8 +12,9 @@ from tenantry_operator.plan.naming import database_name
 
 __all__ = ["plan_database"]
 
-# A server opens 34 at most, 17 for each of its two stores; the rest is for probes and for a migration beside it.
-_CONNECTIONS: Final[Mapping[Size, int]] = {Size.SMALL: 40, Size.MEDIUM: 60, Size.LARGE: 80}
+# A server opens 34 at most, 17 for each of its two stores, and while a pod replaces another there are two; the rest is
+# for probes and for a migration beside them.
+_CONNECTIONS: Final[Mapping[Size, int]] = {Size.SMALL: 80, Size.MEDIUM: 100, Size.LARGE: 120}
 
 
 def plan_database(key: ProjectKey, tracking: Tracking) -> DatabasePlan:

@@ -21,7 +21,7 @@ _IDLE_AFTER: Final = timedelta(minutes=10)
 # The door says every 5 s which backends are in use: what it has not named for three times that is not.
 _IDLE_NOW: Final = timedelta(seconds=15)
 
-ARCHIVE_NOTE: Final = "deletionPolicy Archive is not fulfilled yet: the data would be kept, as with Retain"
+ARCHIVE_NOTE: Final = "deletionPolicy Archive needs an archive, and there is none here: the data would be kept"
 PROMOTION_NOTE: Final = "promotion approvals and gates are not asked for yet: whoever holds the permission can move it"
 POLICY_NOTE: Final = "policy mode enforce is not fulfilled yet: no run is refused for a missing tag"
 
@@ -46,7 +46,9 @@ def plan_project(declared: Project, workspace: Workspace, installation: Installa
         identity=tuple(sorted(spec.artifacts.service_account_annotations.items())),
         fenced=metadata.annotated(Annotation.FENCE),
         paused=metadata.annotated(Annotation.PAUSE),
-        notes=tuple(_notes(project)),
+        asked=metadata.annotations.get(Annotation.RECONCILE, ""),
+        rotate_before=metadata.instant(Annotation.ROTATE),
+        notes=tuple(_notes(project, archives=installation.archives)),
     )
 
 
@@ -57,8 +59,8 @@ def _idle_after(project: Project) -> timedelta:
     return project.spec.hibernation.after or _IDLE_AFTER
 
 
-def _notes(project: Project) -> Iterator[str]:
-    if project.spec.deletion_policy is DeletionPolicy.ARCHIVE:
+def _notes(project: Project, *, archives: bool) -> Iterator[str]:
+    if project.spec.deletion_policy is DeletionPolicy.ARCHIVE and not archives:
         yield ARCHIVE_NOTE
     if project.spec.promotion.approvals or project.spec.promotion.gates:
         yield PROMOTION_NOTE

@@ -112,6 +112,9 @@ class Runtime(Protocol):
     def stop(self, key: ProjectKey) -> None:
         """End the server, after its requests in flight or ten seconds. Nothing happens when there is none."""
 
+    def is_settled(self, key: ProjectKey) -> bool:
+        """Say whether no server runs any more that was started with an older plan than the last one prepared."""
+
     def state(self, key: ProjectKey) -> State:
         """As it is now; asks nobody."""
 

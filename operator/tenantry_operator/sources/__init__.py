@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from tenantry_crds.meta import Condition, Status
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace, WorkspaceStatus
+from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources.resources import Resource
 
-__all__ = ["Declared", "Reporter", "Source", "Watched"]
+__all__ = ["Declared", "Patience", "Reporter", "Source", "Watched"]
 
 R = TypeVar("R", Workspace, Project)
+
+
+class Patience(OperatorError):
+    """It is too early for what follows from a deletion; the message says until when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class Declared(Generic[R]):
     removed: bool = False
     # What is wrong with a newer version of the manifest, which is therefore not in force.
     problem: str = ""
+    # When it was removed, where that is known.
+    removed_at: datetime | None = None
 
 
 class Source(Protocol):

@@ -17,8 +17,8 @@ import structlog
 import watchfiles
 
 from tenantry_crds.manifest import InvalidManifest, parse
-from tenantry_crds.meta import Condition
-from tenantry_crds.project import Project, ProjectStatus
+from tenantry_crds.meta import Condition, Status
+from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace, WorkspaceStatus
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources import Declared
@@ -100,7 +100,7 @@ class Directory:
     def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
         """Files say what people want. How things are, the catalog says."""
 
-    def report_project(self, key: ProjectKey, status: ProjectStatus) -> None:
+    def report_project(self, key: ProjectKey, status: Status) -> None:
         """See `report_workspace`."""
 
     def announce(self, key: Key, condition: Condition) -> None:

@@ -22,11 +22,11 @@ from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace, WorkspaceStatus
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
-from tenantry_operator.sources import Declared, Reporter
+from tenantry_operator.sources import Declared, Patience, Reporter
 from tenantry_operator.sources.resources import Resource, Shelf
 from tenantry_operator.status import dated, refused_status
 
-__all__ = ["Kubernetes", "Patience"]
+__all__ = ["Kubernetes"]
 
 _KINDS: Final = {"Workspace": "workspaces", "Project": "projects"}
 # How often a list is compared with what the watches said.
@@ -40,10 +40,6 @@ log = structlog.get_logger(__name__)
 
 
 R = TypeVar("R", Workspace, Project)
-
-
-class Patience(OperatorError):
-    """It is too early for what follows from a deletion."""
 
 
 class Kubernetes:
@@ -101,13 +97,15 @@ class Kubernetes:
         found = self._shelf.get(key)
         if found is None or not isinstance(found.good, Workspace):
             return None
-        return Declared(self._with_policy(found, found.good), self._removed(found), found.problem)
+        resource, removed = self._with_policy(found, found.good), self._removed(found)
+        return Declared(resource, removed, found.problem, found.going_since)
 
     def project(self, key: ProjectKey) -> Declared[Project] | None:
         found = self._shelf.get(key)
         if found is None or not isinstance(found.good, Project):
             return None
-        return Declared(self._with_policy(found, found.good), self._removed(found), found.problem)
+        resource, removed = self._with_policy(found, found.good), self._removed(found)
+        return Declared(resource, removed, found.problem, found.going_since)
 
     def release(self, key: Key) -> None:
         found = self._shelf.get(key)
@@ -149,7 +147,7 @@ class Kubernetes:
         if not found.going:
             return False
         keeps = self._keeps_data(found)
-        until = datetime.fromisoformat(found.going_since) + self._grace
+        until = (found.going_since or datetime.now(UTC)) + self._grace
         if not keeps and datetime.now(UTC) < until:
             raise Patience(f"data is removed after {until.isoformat()}: until then deletionPolicy Retain keeps it")
         return True
@@ -167,7 +165,7 @@ class Kubernetes:
 
     def _report(self, key: Key, status: Status) -> None:
         found = self._shelf.get(key)
-        if found is None or found.going:
+        if found is None:
             return
         conditions = _with_times(status.conditions, found)
         written = status.model_copy(update={"conditions": conditions}).model_dump(mode="json", by_alias=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -32,8 +33,7 @@ class Resource:
     finalizers: tuple[str, ...] = ()
     # Deleted, and waiting for its finalizers.
     going: bool = False
-    # Seconds since the epoch; 0 while it is not going.
-    going_since: str = ""
+    going_since: datetime | None = None
     problem: str = ""
 
     @property
@@ -117,7 +117,7 @@ def _read(document: Document, known: Resource | None) -> Resource:
         status=document.get("status", {}),
         finalizers=tuple(metadata.get("finalizers", ())),
         going="deletionTimestamp" in metadata,
-        going_since=metadata.get("deletionTimestamp", ""),
+        going_since=datetime.fromisoformat(metadata["deletionTimestamp"]) if "deletionTimestamp" in metadata else None,
     )
     try:
         # The status is ours: what an older operator wrote there is no mistake of anybody's.

@@ -108,7 +108,7 @@ def test_only_what_changed_gets_a_new_time() -> None:
 
 def test_a_project_without_its_workspace_says_what_to_add() -> None:
     message = "workspace vision is not declared: add a Workspace of this name"
-    assert ready_of(orphaned(READY, "vision")) == (False, "WorkspaceMissing", message)
+    assert ready_of(orphaned(READY, "vision", 1)) == (False, "WorkspaceMissing", message)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,10 @@ from tenantry_operator.facts import BucketPlan, ServerPlan, Site
 from tenantry_operator.plan.objects.metadata import Manifest, backend_name, labels, manifest, namespace, selector
 from tenantry_operator.plan.objects.network import PORT, network_policy
 
-__all__ = ["address", "backend_objects", "with_authority"]
+__all__ = ["SETTINGS", "address", "backend_objects", "with_authority"]
 
+# The annotation of a pod that says which settings it was made with.
+SETTINGS: Final = f"{GROUP}/settings"
 _PORT: Final = 8080
 _SETTINGS: Final = "/etc/tenantry/backend"
 _SCRATCH: Final = "/tmp"  # noqa: S108  a volume of the pod's own
@@ -70,7 +72,7 @@ def _deployment(plan: ServerPlan, site: Site, digest: str) -> Manifest:
         "metadata": {
             "labels": labels(plan.key, site),
             # Another database password or key is another pod.
-            "annotations": {f"{GROUP}/settings": digest},
+            "annotations": {SETTINGS: digest},
         },
         "spec": _pod(plan, site),
     }

@@ -17,6 +17,7 @@ __all__ = ["TAKEN", "Applier"]
 
 # Why an object that is somebody else's is not applied.
 TAKEN: Final = "Taken"
+_INVALID: Final = 422
 
 
 class Applier:
@@ -45,7 +46,19 @@ class Applier:
                 self._refuse_what_is_taken(ref, document)
             self._live.put(ref.kind, self._client.apply(document))
         elif differs(document, live):
-            self._live.put(ref.kind, self._client.apply(document))
+            self._live.put(ref.kind, self._restore(ref, document))
+
+    def _restore(self, ref: Ref, document: Document) -> Document:
+        """Apply keeps what others added to a list, also where the whole then makes no sense, such as two ports of one
+        name; then our lists replace theirs.
+        """
+        try:
+            return self._client.apply(document)
+        except ClusterRefused as error:
+            if error.status != _INVALID:
+                raise
+        self._client.merge(ref, {part: value for part, value in document.items() if part not in {"apiVersion", "kind"}})
+        return self._client.apply(document)
 
     def _refuse_what_is_taken(self, ref: Ref, document: Document) -> None:
         """A namespace that does not carry our labels is somebody's, with all that is in it."""

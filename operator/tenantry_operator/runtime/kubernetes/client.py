@@ -78,13 +78,13 @@ class Client:
             if not more:
                 return
 
-    def watch(self, kind: str, version: str, labels: str, seconds: int) -> Iterator[Document]:
+    def watch(self, kind: str, namespace: str, labels: str, version: str, seconds: int) -> Iterator[Document]:
         """Return what changes after `version`, for `seconds` at most. ClusterRefused 410: list again."""
         query = [
             ("watch", "true"), ("resourceVersion", version), ("labelSelector", labels),
             ("allowWatchBookmarks", "true"), ("timeoutSeconds", str(seconds)),
         ]  # fmt: skip
-        response = self._send(_Request("GET", path_of(kind), query), (_TIMEOUT[0], seconds + 30.0))
+        response = self._send(_Request("GET", path_of(kind, namespace), query), (_TIMEOUT[0], seconds + 30.0))
         with closing(response.response):
             if response.status != 200:  # noqa: PLR2004
                 raise _error(response.status, response.read())

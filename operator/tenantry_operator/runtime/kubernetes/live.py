@@ -16,7 +16,7 @@ from typing import Any, Final
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.plan.objects.metadata import PROJECT, WORKSPACE
 from tenantry_operator.runtime.kubernetes.client import Document
-from tenantry_operator.runtime.kubernetes.kinds import Ref, ref_of
+from tenantry_operator.runtime.kubernetes.kinds import KINDS, Ref, ref_of
 
 __all__ = ["Live", "key_of"]
 
@@ -35,7 +35,10 @@ class Live:
     def get(self, ref: Ref) -> Document | None:
         with self._lock:
             found = self._objects.get(ref)
-        return None if found is None else json.loads(zlib.decompress(found[1]))
+        if found is None:
+            return None
+        # Lists leave out the kind of each object, watches do not.
+        return {"apiVersion": KINDS[ref.kind].api_version, "kind": ref.kind, **json.loads(zlib.decompress(found[1]))}
 
     def of(self, key: Key) -> frozenset[Ref]:
         """Return all that carries the labels of this key."""
@@ -67,11 +70,12 @@ class Live:
                 self._by_key[key].discard(ref)
         return key
 
-    def keep_only(self, kind: str, there: Iterable[Ref]) -> frozenset[Key]:
-        """Forget what a list no longer names; return whose it was."""
+    def keep_only(self, kind: str, namespace: str, there: Iterable[Ref]) -> frozenset[Key]:
+        """Forget what a list of one namespace, or (empty) of all, no longer names; return whose it was."""
         named = frozenset(there)
         with self._lock:
-            gone = {ref for ref in self._objects if ref.kind == kind and ref not in named}
+            listed = {ref for ref in self._objects if ref.kind == kind and namespace in {"", ref.namespace}}
+            gone = listed - named
             owners = frozenset(key for key, refs in self._by_key.items() if refs & gone)
             for ref in gone:
                 del self._objects[ref]
@@ -97,7 +101,8 @@ def _version(document: Mapping[str, Any]) -> int:
 
 def _essence(kind: str, document: Mapping[str, Any]) -> Document:
     metadata = document["metadata"]
-    kept: Document = {field: value for field, value in document.items() if field not in {"metadata", "status"}}
+    left_out = {"apiVersion", "kind", "metadata", "status"}
+    kept: Document = {field: value for field, value in document.items() if field not in left_out}
     kept["metadata"] = {
         field: metadata[field]
         for field in ("name", "namespace", "uid", "labels", "annotations", "generation", "deletionTimestamp")

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from tenantry_operator.facts import ProjectKey, ServerPlan, Site, WorkspaceKey, WorkspacePlan
 from tenantry_operator.plan.naming import database_name
 from tenantry_operator.plan.objects import backend_objects, workspace_objects
-from tenantry_operator.plan.objects.backend import address
+from tenantry_operator.plan.objects.backend import SETTINGS, address
 from tenantry_operator.plan.objects.metadata import backend_name, labels, namespace
 from tenantry_operator.provision import SecretStore
 from tenantry_operator.runtime import (
@@ -95,6 +95,12 @@ class KubernetesRuntime:
             return known
         return Starting(_refusal(status) or "its pod starts")
 
+    def is_settled(self, key: ProjectKey) -> bool:
+        """Pods that end count until they are gone: requests may be in flight."""
+        deployment = self._deployment(key)
+        wanted = _settings_of(deployment["spec"]["template"]) if deployment else None
+        return all(_settings_of(pod) == wanted and not _is_ending(pod) for pod in self._pods(key))
+
     def dismantle(self, key: ProjectKey) -> None:
         self._applier.remove(key)
         self._addresses.pop(key, None)
@@ -124,15 +130,28 @@ class KubernetesRuntime:
     def _scale(self, key: ProjectKey, replicas: int) -> None:
         self._client.merge(_deployment_of(key), {"spec": {"replicas": replicas}}, "scale")
 
-    def _trouble(self, key: ProjectKey) -> str:
-        """Why no pod becomes ready, where somebody has to do something; empty while it may just take its time."""
+    def _pods(self, key: ProjectKey) -> Iterator[Document]:
         selected = ",".join(f"{name}={value}" for name, value in labels(key, self._site).items())
         for _, pods in self._client.pages("Pod", namespace(key), selected):
-            for pod in pods:
-                if trouble := next(_troubles(pod), ""):
-                    return trouble
+            yield from pods
+
+    def _trouble(self, key: ProjectKey) -> str:
+        """Why no pod becomes ready, where somebody has to do something; empty while it may just take its time."""
+        for pod in self._pods(key):
+            if trouble := next(_troubles(pod), ""):
+                return trouble
         deployment = self._deployment(key)
         return _refusal(deployment.get("status", {})) if deployment else _ABSENT
+
+
+def _settings_of(template: Document) -> str | None:
+    """Return the digest of the settings that a pod was made with."""
+    found: str | None = template["metadata"].get("annotations", {}).get(SETTINGS)
+    return found
+
+
+def _is_ending(pod: Document) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def _deployment_of(key: ProjectKey) -> Ref:

@@ -7,16 +7,16 @@ no Secret of anybody else's ever reaches the operator.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from threading import Event, Thread
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key
 from tenantry_operator.runtime.kubernetes.client import Client, ClusterRefused, Document
-from tenantry_operator.runtime.kubernetes.kinds import CHILDREN, ref_of
+from tenantry_operator.runtime.kubernetes.kinds import CHILDREN, KINDS, ref_of
 from tenantry_operator.runtime.kubernetes.live import Live
 
 __all__ = ["Reflector", "Reflectors"]
@@ -31,28 +31,37 @@ _LAST_DELAY: Final = 10.0
 log = structlog.get_logger(__name__)
 
 
+class Selection(NamedTuple):
+    """What is watched: a kind, by label, in one namespace or (empty) in all."""
+
+    kind: str
+    namespace: str
+    labels: str
+
+
 class Reflector:
     """Of one kind. `changed` is called, from its thread, with whose object changed."""
 
-    def __init__(self, client: Client, kind: str, labels: str, live: Live, changed: Callable[[Key], None]) -> None:
-        self._client, self._kind, self._labels = client, kind, labels
+    def __init__(self, client: Client, selection: Selection, live: Live, changed: Callable[[Key], None]) -> None:
+        self._client, self._selection, self._kind = client, selection, selection.kind
         self._live = live
         self._changed = changed
         self._stop = Event()
         self._alive_at = time.monotonic()
-        self._thread = Thread(target=self._run, name=f"watch {kind}", daemon=True)
+        self._thread = Thread(target=self._run, name=f"watch {self._kind}", daemon=True)
 
     @property
     def stalled(self) -> bool:
-        return time.monotonic() - self._alive_at > _STALLED_SECONDS
+        started, ended = self._thread.ident is not None, not self._thread.is_alive()
+        return (started and ended) or time.monotonic() - self._alive_at > _STALLED_SECONDS
 
     def load(self) -> str:
         """List everything; return the version to watch from."""
         version, there = "", []
-        for version, documents in self._client.pages(self._kind, labels=self._labels):  # noqa: B007  the last counts
+        for version, documents in self._client.pages(*self._selection):  # noqa: B007  the last counts
             there += [ref_of(self._kind, document) for document in documents]
             self._tell(self._live.put(self._kind, document) for document in documents)
-        self._tell(self._live.keep_only(self._kind, there))
+        self._tell(self._live.keep_only(self._kind, self._selection.namespace, there))
         self._alive_at = time.monotonic()
         return version
 
@@ -79,7 +88,7 @@ class Reflector:
                 delay = min(delay * 2, _LAST_DELAY)
 
     def _follow(self) -> None:
-        for event in self._client.watch(self._kind, self._version, self._labels, _WATCH_SECONDS):
+        for event in self._client.watch(*self._selection, self._version, _WATCH_SECONDS):
             if self._stop.is_set():
                 return
             self._alive_at = time.monotonic()
@@ -101,10 +110,15 @@ class Reflector:
 
 
 class Reflectors:
-    """One for each kind that plans are made of."""
+    """One for each kind that plans are made of, in the whole cluster or in each of `namespaces`."""
 
-    def __init__(self, client: Client, labels: str, live: Live, changed: Callable[[Key], None]) -> None:
-        self._all = [Reflector(client, kind, labels, live, changed) for kind in CHILDREN]
+    def __init__(
+        self, client: Client, labels: str, namespaces: Collection[str], live: Live, changed: Callable[[Key], None]
+    ) -> None:
+        # Whoever may work in some namespaces only makes none.
+        kinds = [kind for kind in CHILDREN if not namespaces or KINDS[kind].namespaced]
+        selections = [Selection(kind, namespace, labels) for kind in kinds for namespace in namespaces or [""]]
+        self._all = [Reflector(client, selection, live, changed) for selection in selections]
         self._versions: list[str] = []
 
     @property
