@@ -1,0 +1,232 @@
+"""What becomes of data when its resource goes, and of resources that cannot be: nothing is lost, nothing hangs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.cluster_operator import Installed, RunningOperator, paths_of
+from tests.support.kinds import API, install, remove
+from tests.support.wait import until
+
+FINALIZER = "tenantry.dev/data"
+
+
+@pytest.fixture(scope="module")
+def operator(installed: Installed) -> Iterator[RunningOperator]:
+    with installed.running() as running:
+        installed.create_workspace()
+        yield running
+
+
+def finalizers(installed: Installed, path: str) -> list[str]:
+    return list(installed.server.ask("GET", path).body["metadata"].get("finalizers", []))
+
+
+def database_there(installed: Installed, project: str) -> bool:
+    with psycopg.connect(installed.postgres.admin_url) as connection:
+        name = f"tnt_{installed.workspace}_{project}"
+        return bool(connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone())
+
+
+def gone(installed: Installed, path: str) -> None:
+    until(lambda: installed.server.ask("GET", path).status == 404, deadline=60, what=f"{path} to be gone")
+
+
+def retired(installed: Installed, project: str) -> bool:
+    rows = installed.query("SELECT retired_at FROM catalog.project WHERE name = %s", project)
+    return bool(rows and rows[0]["retired_at"])
+
+
+def test_with_retain_nothing_holds_the_resource_and_its_data_stays(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    installed.create_project("kept")
+    installed.until_applied("kept")
+    path = installed.path("kept")
+    assert finalizers(installed, path) == []
+    installed.server.ask("DELETE", path)
+    gone(installed, path)
+    for address in paths_of(installed.namespace, "mlflow-kept").values():
+        gone(installed, address)
+    until(lambda: retired(installed, "kept"), deadline=30, what="the door to be told")
+    assert database_there(installed, "kept")
+
+
+def test_what_was_retained_is_found_again_when_the_resource_comes_back(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    with psycopg.connect(installed.postgres.url(f"tnt_{installed.workspace}_kept")) as connection:
+        connection.execute("CREATE TABLE proof (); COMMENT ON TABLE proof IS 'of the first life'")
+    installed.create_project("kept")
+    installed.until_applied("kept")
+    with psycopg.connect(installed.postgres.url(f"tnt_{installed.workspace}_kept")) as connection:
+        assert connection.execute("SELECT to_regclass('proof')").fetchone() != (None,)
+    assert not retired(installed, "kept")
+
+
+def test_with_delete_the_resource_waits_until_its_data_is_gone(installed: Installed, operator: RunningOperator) -> None:
+    installed.create_project("brief", deletionPolicy="Delete")
+    installed.until_applied("brief")
+    path = installed.path("brief")
+    assert finalizers(installed, path) == [FINALIZER]
+    bucket = installed.server.ask("GET", path).body["status"]["artifacts"].removeprefix("s3://").rstrip("/")
+    installed.server.ask("DELETE", path)
+    gone(installed, path)
+    assert not database_there(installed, "brief")
+    assert bucket not in [one["Name"] for one in installed.storage.client().list_buckets()["Buckets"]]
+
+
+def settings_of(installed: Installed, project: str) -> dict[str, Any]:
+    secret = installed.server.ask("GET", f"/api/v1/namespaces/{installed.namespace}/secrets/mlflow-{project}").body
+    found: dict[str, Any] = json.loads(base64.b64decode(secret["data"]["settings.json"]))
+    return found
+
+
+def logs_in(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def test_whoever_asks_gets_new_credentials_and_the_old_ones_end(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    installed.create_project("rotating")
+    installed.until_applied("rotating")
+    before = settings_of(installed, "rotating")
+
+    def rotate() -> None:
+        asked = {"metadata": {"annotations": {"tenantry.dev/rotate": datetime.now(UTC).isoformat()}}}
+        assert installed.merge(installed.path("rotating"), asked).status == 200
+
+    rotate()
+    until(lambda: settings_of(installed, "rotating") != before, deadline=30, what="new credentials")
+    after = settings_of(installed, "rotating")
+    assert after["database_url"] != before["database_url"]
+    assert after["s3"]["access_key"] != before["s3"]["access_key"]
+    assert after["secret"] == before["secret"]
+    assert logs_in(before["database_url"])  # Pods of both generations work while one replaces the other.
+    assert logs_in(after["database_url"])
+    rotate()
+    until(lambda: not logs_in(before["database_url"]), deadline=30, what="the first credentials to end")
+
+
+def test_with_archive_the_data_is_in_the_archive_before_it_goes(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    installed.create_project("past", deletionPolicy="Archive")
+    installed.until_applied("past")
+    path = installed.path("past")
+    installed.server.ask("DELETE", path)
+    gone(installed, path)
+    assert not database_there(installed, "past")
+    kept = installed.storage.keys_in(installed.archive, f"archive/{installed.workspace}/past/")
+    assert any(name.endswith("/manifest.json") for name in kept)
+
+
+def test_whoever_thinks_better_of_it_gets_the_finalizer_off(installed: Installed, operator: RunningOperator) -> None:
+    installed.create_project("wavering", deletionPolicy="Delete")
+    installed.until_applied("wavering")
+    path = installed.path("wavering")
+    installed.merge(path, {"spec": {"deletionPolicy": "Retain"}})
+    until(lambda: finalizers(installed, path) == [], deadline=30, what="the finalizer to be gone")
+
+
+def test_a_project_outside_of_a_workspace_is_told_so(installed: Installed, operator: RunningOperator) -> None:
+    stray = {
+        "apiVersion": "tenantry.dev/v1alpha1",
+        "kind": "Project",
+        "metadata": {"name": "stray", "namespace": "vision"},
+        "spec": {"owner": "group:a"},
+    }
+    installed.create(stray)
+    path = f"{API}/namespaces/vision/projects/stray"
+    found = installed.until_condition(path, "Ready", status="False", reason="Invalid")
+    assert "must be ws-<workspace>, the namespace of the project's workspace" in found["message"]
+    installed.server.ask("DELETE", path)
+    gone(installed, path)
+
+
+def test_a_project_without_its_workspace_is_told_so(installed: Installed, operator: RunningOperator) -> None:
+    orphan = {
+        "apiVersion": "tenantry.dev/v1alpha1",
+        "kind": "Project",
+        "metadata": {"name": "orphan", "namespace": "ws-vision"},
+        "spec": {"owner": "group:a"},
+    }
+    installed.create(orphan)
+    path = f"{API}/namespaces/ws-vision/projects/orphan"
+    found = installed.until_condition(path, "Ready", status="False", reason="WorkspaceMissing")
+    assert "add a Workspace of this name" in found["message"]
+    installed.server.ask("DELETE", path)
+    gone(installed, path)
+
+
+def test_a_namespace_that_is_somebody_elses_is_not_taken_over(installed: Installed, operator: RunningOperator) -> None:
+    name = f"{installed.workspace}-theirs"
+    made = installed.server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": f"ws-{name}"}})
+    assert made.status == 201
+    installed.create(
+        {"apiVersion": "tenantry.dev/v1alpha1", "kind": "Workspace", "metadata": {"name": name}, "spec": {}}
+    )
+    found = installed.until_condition(f"{API}/workspaces/{name}", "Ready", status="False", reason="NamespaceTaken")
+    assert f"Namespace ws-{name} is there already and was not made by Tenantry" in found["message"]
+    labels = installed.server.ask("GET", f"/api/v1/namespaces/ws-{name}").body["metadata"]["labels"]
+    assert "tenantry.dev/workspace" not in labels
+    policies = installed.server.ask("GET", f"/apis/networking.k8s.io/v1/namespaces/ws-{name}/networkpolicies").body
+    assert policies["items"] == []
+
+
+def test_when_the_definitions_are_deleted_nothing_hangs_and_no_data_goes(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    installed.create_project("survivor", deletionPolicy="Delete")
+    installed.until_applied("survivor")
+    remove(installed.server)
+    until(lambda: retired(installed, "survivor"), deadline=60, what="the door to be told")
+    assert database_there(installed, "survivor")
+    install(installed.server)
+    installed.create_workspace()
+    installed.create_project("survivor", deletionPolicy="Delete")
+    installed.until_applied("survivor")
+    assert not retired(installed, "survivor")
+
+
+def test_when_the_leader_is_killed_another_acts_within_twenty_seconds(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    with installed.running("operator-1") as standby:
+        until(lambda: standby.figures.get("tenantry_operator_leader") == 0, deadline=30, what="the second to stand by")
+        assert operator.leads
+        operator.kill()
+        installed.create_project("after")
+        until(lambda: standby.leads, deadline=20, what="the second to act")
+        installed.until_applied("after")
+
+
+def test_with_no_operator_left_a_command_takes_the_finalizers_off(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    path = installed.path("survivor")
+    assert finalizers(installed, path) == [FINALIZER]
+    subprocess.run(
+        [sys.executable, "-m", "tenantry_operator.runtime.kubernetes.crds", "release"],
+        env=os.environ | {"KUBECONFIG": str(installed.server.kubeconfig)},
+        check=True,
+    )
+    assert finalizers(installed, path) == []
+    installed.server.ask("DELETE", path)
+    gone(installed, path)
+    assert database_there(installed, "survivor")
