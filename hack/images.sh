@@ -38,7 +38,8 @@ secrets() {
 }
 
 store() {
-  buildah --root "$cache/storage" --runroot "$cache/run" --storage-driver "${STORAGE_DRIVER:-overlay}" "$@"
+  mkdir -p "$cache/tmp"
+  TMPDIR="$cache/tmp" buildah --root "$cache/storage" --runroot "$cache/run" --storage-driver "${STORAGE_DRIVER:-overlay}" "$@"
 }
 
 needs() {
@@ -79,13 +80,22 @@ build_with_docker() {
     --secret "id=index,src=$cache/secrets/index" --secret "id=authorities,src=$cache/secrets/authorities" . >/dev/null
 }
 
-build_with_buildah() {
-  python=$(base python python3,ca-certificates,libstdc++6)
-  builder=$(base builder python3,python3-venv,ca-certificates,libstdc++6)
-  store bud --layers --isolation chroot -f "$(dockerfile "$1")" -t "localhost/tenantry-$1:dev" \
+# build_stage IMAGE NAME OPTION…: what is built has to have a name, or to be part of one that has, to be found again.
+build_stage() {
+  file=$(dockerfile "$1") name=$2
+  shift 2
+  store bud --layers --isolation chroot -f "$file" -t "localhost/tenantry-$name:dev" "$@" \
     --build-arg BASE="$python" --build-arg BUILDER="$builder" \
     --secret "id=index,src=$cache/secrets/index" --secret "id=authorities,src=$cache/secrets/authorities" . \
     >"$cache/build.log" 2>&1 || { tail -n 40 "$cache/build.log" >&2; exit 1; }
+}
+
+build_with_buildah() {
+  python=$(base python python3,ca-certificates,libstdc++6)
+  builder=$(base builder python3,python3-venv,ca-certificates,libstdc++6)
+  build_stage "$1" "$1-code" --target code
+  build_stage "$1" "$1"
+  store rmi --prune >/dev/null # what earlier code was built into
 }
 
 # run_with_… IMAGE COMMAND…: as a user without a name, on a read-only file system with a /tmp, and no network.
