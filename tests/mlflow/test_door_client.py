@@ -20,8 +20,10 @@ from tests.support.door import CatalogRows, door_settings, running_door
 from tests.support.mlflow import bare_mlflow, need_mlflow
 from tests.support.postgres import CatalogDatabase
 from tests.support.wait import until
+from tests.support.workload import AUDIENCE, CLUSTER, new_rsa_signer
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
+POD = new_rsa_signer()
 STORY = Path(__file__).with_name("client_story.py")
 
 
@@ -85,8 +87,11 @@ def project(catalog: CatalogDatabase, mlflow_url: str, tmp_path: Path) -> Iterat
     rows.backend("vision", "segmentation", mlflow_url)
     for who in (ALICE, BOB):
         rows.grant("vision", "promoter", who)
-    with running_door(door_settings(rows.catalog, tmp_path)) as door:
-        yield Project(rows, door, {who: rows.token(who) for who in (ALICE, BOB)}, f"digits-{token_hex(4)}")
+    rows.publish_key(CLUSTER, POD.kid, POD.public)
+    rows.grant("vision", "promoter", "train/runner", kind="serviceAccount")
+    with running_door(door_settings(rows.catalog, tmp_path, workload_audience=AUDIENCE)) as door:
+        tokens = {who: rows.token(who) for who in (ALICE, BOB)}
+        yield Project(rows, door, tokens, f"digits-{token_hex(4)}")
 
 
 def test_a_day_of_the_stock_client_works_and_is_recorded_request_by_request(project: Project, tmp_path: Path) -> None:
@@ -106,6 +111,39 @@ def test_a_day_of_the_stock_client_works_and_is_recorded_request_by_request(proj
     stages = Counter(event["stage"] for event in events)
     assert stages["intent"] == stages["outcome"]
     assert stages["intent"] + stages["refusal"] == served
+
+
+LOGS_A_RUN = """
+import mlflow
+with mlflow.start_run() as run:
+    mlflow.log_metric("loss", 0.5)
+    mlflow.log_text("written by a pod", "note.txt")
+assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/note.txt") == "written by a pod"
+"""
+
+
+@pytest.mark.parametrize(
+    "shows",
+    [
+        {"MLFLOW_TRACKING_TOKEN": POD.token()},
+        {"MLFLOW_TRACKING_USERNAME": "pod", "MLFLOW_TRACKING_PASSWORD": POD.token()},
+    ],
+    ids=["bearer", "basic"],
+)
+def test_a_pod_logs_with_the_token_of_its_service_account(project: Project, shows: dict[str, str]) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    environment |= shows | {"MLFLOW_TRACKING_URI": project.tracking_uri, "DO_NOT_TRACK": "true"}
+    logs = [sys.executable, "-W", "ignore", "-c", LOGS_A_RUN]
+    ran = subprocess.run(logs, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    operations = until(
+        lambda: found if "DownloadArtifact" in (found := _done_by(project, "train/runner")) else None, what="the record"
+    )
+    assert operations >= {"CreateRun", "LogMetric", "UploadArtifact", "UpdateRun"}
+
+
+def _done_by(project: Project, name: str) -> set[str]:
+    return {event["operation"] for event in project.rows.events("vision") if event["actor"]["name"] == name}
 
 
 def served_by(door: str) -> int:
