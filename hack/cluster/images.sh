@@ -16,7 +16,7 @@ echo 'nobody:x:65532:65532::/tmp:/usr/bin/sh' >"$etc/passwd"
 
 python=$(readlink /usr/bin/python3)
 make python --package python3-minimal --package "$python-minimal" --package "lib$python-minimal" \
-  --package "lib$python-stdlib" --package dash --file "$etc/passwd:/etc/passwd" --entrypoint /usr/bin/python3
+  --package "lib$python-stdlib" --package dash --package coreutils --package libc6 --package libstdc++6 --file "$etc/passwd:/etc/passwd" --entrypoint /usr/bin/python3
 
 # The newest that is here. Without what compiles queries, which alone is larger than the rest.
 server=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | tail -1)

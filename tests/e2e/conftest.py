@@ -34,8 +34,8 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def services(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Services:
-    return start_services(cluster, tmp_path_factory.mktemp("services"))
+def services(cluster: Cluster) -> Services:
+    return start_services(cluster)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -183,23 +184,26 @@ def _script(name: str, text: str) -> dict[str, Any]:
 
 
 def _training_pod(name: str, url: str) -> dict[str, Any]:
-    command = f'export MLFLOW_TRACKING_TOKEN="$(cat {_TOKEN})" && exec python -W ignore /script/script.py {url} /tmp'
+    """With the environment of these tests, as it lies on this machine: the stock client, and what people train with."""
     token = {"serviceAccountToken": {"path": "token", "audience": PUBLIC_URL, "expirationSeconds": 3600}}
+    volumes: list[dict[str, Any]] = [
+        {"name": "script", "configMap": {"name": name}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "tenantry", "projected": {"sources": [token]}},
+    ]
+    mounts = [{"name": "script", "mountPath": "/script"}, {"name": "tmp", "mountPath": "/tmp"}]
+    mounts.append({"name": "tenantry", "mountPath": str(Path(_TOKEN).parent)})
+    for number, folder in enumerate({sys.prefix, sys.base_prefix} - {"/usr"}):
+        volumes.append({"name": f"python-{number}", "hostPath": {"path": folder}})
+        mounts.append({"name": f"python-{number}", "mountPath": folder})
+    program = f"exec {sys.executable} -W ignore /script/script.py {url} /tmp"
     container = {
         "name": "train",
-        "image": "localhost/tenantry-backend:dev",
+        "image": "localhost/python:1",
         "imagePullPolicy": "Never",
-        "command": ["sh", "-c", command],
-        "env": [
-            {"name": "HOME", "value": "/tmp"},
-            {"name": "DO_NOT_TRACK", "value": "true"},
-            {"name": "MLFLOW_TRACKING_URI", "value": url},
-        ],
-        "volumeMounts": [
-            {"name": "script", "mountPath": "/script"},
-            {"name": "tmp", "mountPath": "/tmp"},
-            {"name": "tenantry", "mountPath": "/var/run/tenantry", "readOnly": True},
-        ],
+        "command": ["sh", "-c", f'export MLFLOW_TRACKING_TOKEN="$(cat {_TOKEN})" && {program}'],
+        "env": [{"name": "HOME", "value": "/tmp"}, {"name": "DO_NOT_TRACK", "value": "true"}],
+        "volumeMounts": [it if it["name"] == "tmp" else it | {"readOnly": True} for it in mounts],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     spec = {
@@ -207,13 +211,9 @@ def _training_pod(name: str, url: str) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 0,
-        "securityContext": {"runAsNonRoot": True, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532},
         "containers": [container],
-        "volumes": [
-            {"name": "script", "configMap": {"name": name}},
-            {"name": "tmp", "emptyDir": {}},
-            {"name": "tenantry", "projected": {"sources": [token]}},
-        ],
+        "volumes": volumes,
     }
     metadata = {"name": name, "namespace": "train", "labels": {"app": "train"}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}

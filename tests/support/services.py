@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import json
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,17 @@ from tests.support.cluster import Cluster
 from tests.support.oidc import USERS
 from tests.support.wait import until
 
-__all__ = ["ISSUER", "NAMESPACE", "PUBLIC_URL", "S3_IAM_URL", "S3_URL", "Services", "secret", "start_services"]
+__all__ = [
+    "ISSUER",
+    "MANIFESTS",
+    "NAMESPACE",
+    "PUBLIC_URL",
+    "S3_IAM_URL",
+    "S3_URL",
+    "Services",
+    "secret",
+    "start_services",
+]
 
 NAMESPACE = "services"
 MANIFESTS = Path(__file__).parents[1] / "e2e" / "manifests"
@@ -37,18 +48,17 @@ CA_FILE = "/etc/tenantry/postgres/ca.crt"
 _ROLES = ("owner", "operator", "api", "provision")
 
 
-def _password() -> str:
-    return secrets.token_urlsafe(18)
-
-
 @dataclass(frozen=True)
 class Services:
     """Their secrets, and how a test looks into them from outside. `home` holds PostgreSQL's authority, ca.crt."""
 
     home: Path
-    superuser: str = field(default_factory=_password, repr=False)
-    passwords: dict[str, str] = field(default_factory=lambda: {it: _password() for it in _ROLES}, repr=False)
-    s3_key: tuple[str, str] = field(default_factory=lambda: ("administrator", _password()), repr=False)
+    # Of each role of PostgreSQL, and of the administrator of S3.
+    passwords: dict[str, str] = field(repr=False)
+
+    @property
+    def s3_key(self) -> tuple[str, str]:
+        return "administrator", self.passwords["s3"]
 
     def url(self, role: str, database: str) -> str:
         """As a pod of the installation reaches PostgreSQL."""
@@ -71,7 +81,7 @@ class Services:
             host=_POSTGRES,
             hostaddr=_OUTSIDE[_POSTGRES],
             user=user,
-            password=self.superuser if password is None else password,
+            password=password or self.passwords["superuser"],
             dbname=database,
             sslmode="verify-full",
             sslrootcert=str(self.home / "ca.crt"),
@@ -93,23 +103,45 @@ class Services:
         )
 
 
-def start_services(cluster: Cluster, home: Path) -> Services:
-    """All three, ready, with an empty catalog's database whose owner may make roles."""
-    services = Services(home)
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    certificate, key = _certificate(home / "ca.crt")
-    users = {"users.yaml": USERS, "provider.py": (MANIFESTS / "provider.py").read_text()}
-    cluster.apply(
-        secret("postgresql", NAMESPACE, password=services.superuser, **{"tls.crt": certificate, "tls.key": key}),
-        secret("s3", NAMESPACE, ROOT_ACCESS_KEY=services.s3_key[0], ROOT_SECRET_KEY=services.s3_key[1]),
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "oidc", "namespace": NAMESPACE}, "data": users},
-        *((MANIFESTS / f"{name}.yaml").read_text() for name in ("postgresql", "s3", "oidc")),
-    )
+def start_services(cluster: Cluster) -> Services:
+    """All three, ready, with a catalog's database whose owner may make roles. Those of a node that stays are kept."""
+    services = Services(cluster.home / "services", _kept_passwords(cluster.home / "services"))
+    if cluster.find("namespace", NAMESPACE) is None:
+        _make(cluster, services)
     for part in ("statefulset/postgresql", "statefulset/s3", "deployment/oidc"):
         cluster.rolled_out(part, NAMESPACE)
     until(lambda: _answers(services), deadline=30, what="PostgreSQL")
-    _prepare(services)
+    if not services.sql("SELECT 1 FROM pg_database WHERE datname = 'tenantry'", database="postgres"):
+        _prepare(services)
     return services
+
+
+def _kept_passwords(home: Path) -> dict[str, str]:
+    home.mkdir(exist_ok=True)
+    kept = home / "passwords.json"
+    if not kept.exists():
+        kept.write_text(json.dumps({it: secrets.token_urlsafe(18) for it in (*_ROLES, "superuser", "s3")}))
+    passwords: dict[str, str] = json.loads(kept.read_text())
+    return passwords
+
+
+def _make(cluster: Cluster, services: Services) -> None:
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    certificate, key = _certificate(services.home / "ca.crt")
+    postgres = {"password": services.passwords["superuser"], "tls.crt": certificate, "tls.key": key}
+    access, signed = services.s3_key
+    provider = {"users.yaml": USERS, "provider.py": (MANIFESTS / "provider.py").read_text()}
+    cluster.apply(
+        secret("postgresql", NAMESPACE, **postgres),
+        secret("s3", NAMESPACE, ROOT_ACCESS_KEY=access, ROOT_SECRET_KEY=signed),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "oidc", "namespace": NAMESPACE},
+            "data": provider,
+        },
+        *((MANIFESTS / f"{name}.yaml").read_text() for name in ("postgresql", "s3", "oidc")),
+    )
 
 
 def secret(name: str, namespace: str, **data: str) -> dict[str, Any]:
