@@ -10,6 +10,7 @@ import importlib.util
 import os
 import pkgutil
 import shutil
+import stat
 import sys
 from pathlib import Path
 
@@ -22,10 +23,20 @@ def main(packages: list[str]) -> int:
         *_not_imported(packages),
         *(f"has {tool}" for tool in _TOOLS if shutil.which(tool) or importlib.util.find_spec(tool)),
         *(["runs as root"] if os.getuid() == 0 else []),
+        *(f"has {file} with the rights of another" for file in _of_another()),
         *(f"can write to {place}" for place in ("/", "/opt/code", "/opt/tenantry") if os.access(place, os.W_OK)),
     ]
     sys.stderr.writelines(f"the image {finding}\n" for finding in wrong)
     return 1 if wrong else 0
+
+
+def _of_another() -> list[str]:
+    """Programs that run as their owner or with their group, where such stand."""
+    folders = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/local", "/opt")
+    files = (Path(at) / name for folder in folders for at, _, names in os.walk(folder) for name in names)
+    return [
+        str(file) for file in files if not file.is_symlink() and file.stat().st_mode & (stat.S_ISUID | stat.S_ISGID)
+    ]
 
 
 def _not_imported(packages: list[str]) -> list[str]:

@@ -31,16 +31,21 @@ RUN tools/bin/hatchling build -t wheel -d wheel \
         --compile-bytecode --no-deps wheel/*.whl
 
 FROM ${BASE}
-# What installs packages has no place in what runs.
-RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip
+# What installs packages has no place in what runs, nor has what makes somebody another.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 COPY --from=dependencies /opt/tenantry /opt/tenantry
 COPY --from=code /opt/code /opt/code
 ENV PATH=/opt/tenantry/bin:/opt/code/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+ARG VERSION=dev
+ARG REVISION=
 LABEL org.opencontainers.image.title="Tenantry MLflow backend" \
       org.opencontainers.image.description="One project's MLflow server, which answers its door alone" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 USER 65532:65532
 CMD ["python", "-m", "tenantry_backend.pod"]
