@@ -142,6 +142,30 @@ def test_a_pod_logs_with_the_token_of_its_service_account(project: Project, show
     assert operations >= {"CreateRun", "LogMetric", "UploadArtifact", "UpdateRun"}
 
 
+def test_the_client_tries_again_until_a_sleeping_project_is_up(
+    catalog: CatalogDatabase, mlflow_url: str, tmp_path: Path
+) -> None:
+    """The bound is far shorter than the start: it is told to try again, and when."""
+    rows = CatalogRows(catalog)
+    rows.project("vision", "segmentation")
+    rows.backend("vision", "segmentation", None)
+    rows.grant("vision", "contributor", ALICE)
+    with running_door(door_settings(catalog, tmp_path, wake_timeout=0.2)) as door:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        environment |= {"MLFLOW_TRACKING_URI": f"{door}/w/vision/p/segmentation", "DO_NOT_TRACK": "true"}
+        environment |= {"MLFLOW_TRACKING_TOKEN": rows.token(ALICE)}
+        logs = [sys.executable, "-W", "ignore", "-c", LOGS_A_RUN]
+        with subprocess.Popen(logs, env=environment, stderr=subprocess.PIPE, text=True) as client:
+            until(lambda: 503 in _statuses(rows), deadline=60, what="the first that was told to try again")
+            rows.backend("vision", "segmentation", mlflow_url)
+            _, complaint = client.communicate(timeout=120)
+    assert client.returncode == 0, complaint[-4000:]
+
+
+def _statuses(rows: CatalogRows) -> set[object]:
+    return {event.get("status") for event in rows.events("vision")}
+
+
 def _done_by(project: Project, name: str) -> set[str]:
     return {event["operation"] for event in project.rows.events("vision") if event["actor"]["name"] == name}
 
