@@ -41,6 +41,7 @@ __all__ = [
     "running_minio",
     "running_versity",
     "watch",
+    "watch_client",
 ]
 
 # How the administrator's calls begin that change nothing.
@@ -212,10 +213,8 @@ class Place:
 
 def watch(provisioner: BucketProvisioner, called: Callable[[str], None]) -> None:
     """Call `called` with its name before and after every call that goes to the storage as the administrator."""
-    clients = provisioner._clients
-    for client in (clients.s3, clients.iam):
-        for event in ("before-call", "after-call"):
-            client.meta.events.register(event, lambda model, **_: called(model.name))
+    for client in (provisioner._clients.s3, provisioner._clients.iam):
+        watch_client(client, called)
     users = getattr(provisioner._keys, "_users", None)
     if isinstance(users, MinioUsers):
         original = users._admin._url_open
@@ -235,6 +234,12 @@ def plan_for(project: str, bucket: str = "", workspace: str = "vision") -> Bucke
     if bucket:
         return BucketPlan(bucket, f"{workspace}/{project}/", user, label)
     return BucketPlan(f"tenantry-{workspace}-{project}", "", user, label)
+
+
+def watch_client(client: Any, called: Callable[[str], None]) -> None:
+    """The same for one client of boto3."""
+    for event in ("before-call", "after-call"):
+        client.meta.events.register(event, lambda model, **_: called(model.name))
 
 
 @contextmanager

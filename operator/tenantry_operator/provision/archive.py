@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -105,7 +105,8 @@ class Archive:
         tables = []
         for table in taken.tables():
             name = f"database/{table}.csv.gz"
-            put = self._put(f"{folder}{name}", _gzipped(taken.rows(table)))
+            with taken.rows(table) as rows:
+                put = self._put(f"{folder}{name}", _gzipped(rows))
             tables.append({"table": str(table), "columns": table.columns, "object": name, **put})
         return {"schema_revision": taken.revision(), "sequences": taken.sequences(), "tables": tables}
 
@@ -128,8 +129,8 @@ class Archive:
         """A broken connection costs this object, not the hours before it."""
         for attempt in range(_ATTEMPTS):
             try:
-                content = client.get_object(Bucket=bucket, Key=found["Key"])["Body"]
-                return self._put(name, content.iter_chunks(_MIB), found["Size"])
+                with closing(client.get_object(Bucket=bucket, Key=found["Key"])["Body"]) as content:
+                    return self._put(name, content.iter_chunks(_MIB), found["Size"])
             except BotoCoreError:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -143,9 +144,9 @@ class Archive:
         stream = Stream(self._unless_stopping(chunks))
         self._clients.s3.upload_fileobj(stream, self._bucket, name, Config=config)
         stored = sha256()
-        content = self._clients.s3.get_object(Bucket=self._bucket, Key=name)["Body"]
-        for chunk in self._unless_stopping(content.iter_chunks(_MIB)):
-            stored.update(chunk)
+        with closing(self._clients.s3.get_object(Bucket=self._bucket, Key=name)["Body"]) as content:
+            for chunk in self._unless_stopping(content.iter_chunks(_MIB)):
+                stored.update(chunk)
         if stored.hexdigest() != stream.sha256:
             raise ProvisionFailed(f"s3://{self._bucket}/{name} reads back as something else than was written")
         return {"bytes": stream.size, "sha256": stream.sha256}

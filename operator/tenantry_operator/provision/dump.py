@@ -85,10 +85,14 @@ class Snapshot:
         """Return the last value that each of them gave."""
         return dict(self._connection.execute(_SEQUENCES).fetchall())
 
-    def rows(self, table: Table) -> Iterator[bytes]:
-        """Return a table as CSV in UTF-8, with a line of names: a missing value is nothing, an empty one is `""`."""
+    @contextmanager
+    def rows(self, table: Table) -> Iterator[Iterator[bytes]]:
+        """Open a table as CSV in UTF-8, with a line of names: a missing value is nothing, an empty one is `""`.
+
+        It has to end before the snapshot does, read to its end or not.
+        """
         with self._connection.cursor() as cursor, cursor.copy(_copy(table)) as copy:
-            yield from (bytes(line) for line in copy)
+            yield (bytes(line) for line in copy)
 
 
 @contextmanager
