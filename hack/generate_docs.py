@@ -40,20 +40,26 @@ _ANNOTATIONS: Final[Mapping[Annotation, str]] = {
         "The operator leaves everything as it is, until the annotation is gone; but for the fence, which counts now."
     ),
     Annotation.RECONCILE: "Any new value makes the operator look at everything again, now.",
+    Annotation.ROTATE: (
+        "Credentials from before this time, like `2027-01-31T00:00:00Z`, are replaced: the database's password and the "
+        "bucket's key. The old ones work until no backend uses them."
+    ),
 }
 
 
 # By field, without the element's brackets: what is true of them until a later version acts on them.
 LATER: Final[Mapping[tuple[str, ...], str]] = {
     ("spec.access.serviceAccounts",): "on one machine there is no cluster whose tokens are believed",
-    ("spec.quota", "spec.policy", "spec.defaults.policy"): "nothing is counted, warned about or refused",
+    ("spec.quota",): "on a cluster a workspace's `cpu`, `memory` and `projects` are enforced; nothing else is counted",
+    ("spec.policy", "spec.defaults.policy"): "nothing is warned about or refused",
     (
         "spec.promotion.approvals",
         "spec.promotion.gates",
     ): "nobody is asked; a move needs the permission, takes its turn and is recorded; a condition says so",
-    ("spec.isolation",): "on one machine every backend is a process of its own",
+    ("spec.isolation",): "a backend is a process of its own on one machine, a pod of its own on a cluster",
+    ("spec.artifacts",): "on one machine it is not looked at: a project has a directory",
     ("spec.tracking.size",): "on one machine it sets how many connections the database takes",
-    ("spec.deletionPolicy",): "`Archive` keeps the data, as `Retain` does; a condition says so",
+    ("spec.deletionPolicy",): "on one machine `Archive` keeps the data, as `Retain` does; a condition says so",
 }
 
 
@@ -175,7 +181,9 @@ _TYPES: Final = {"date-time": "time", "integer": "number", "boolean": "`true` \\
 
 def _annotated() -> str:
     rows = [[f"`{annotation}`", _ANNOTATIONS[annotation]] for annotation in Annotation]
-    before = "\n## Annotations\n\nOn a Project; the value is `true`, or any new text for `reconcile`.\n\n"
+    before = (
+        "\n## Annotations\n\nOn a Project; the value is `true`, for `reconcile` any new text, for `rotate` a time.\n\n"
+    )
     return before + _table(["annotation", "meaning"], rows)
 
 

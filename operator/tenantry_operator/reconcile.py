@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy, Status
+from tenantry_crds.meta import Condition, ConditionType, DeletionPolicy, Status
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import Installation, Key, Observed, ProjectKey, ProjectPlan, WorkspaceKey, WorkspacePlan
 from tenantry_operator.observe import Applied, Observer
@@ -155,12 +155,14 @@ class Reconciler:
         return self._adopt(plan)
 
     def _publish(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge) -> None:
+        before = self.catalog.project(plan.key)
         if plan.paused:
             # Whoever fences a project means now, paused or not.
             self.catalog.publish_fence(plan.key, fenced=plan.fenced)
-            self._tell(plan.key, self.catalog.publish_conditions(plan.key, judge))
+            news = self.catalog.publish_conditions(plan.key, judge)
         else:
-            self._tell(plan.key, self.catalog.publish_project(workspace, plan, judge))
+            news = self.catalog.publish_project(workspace, plan, judge)
+        self._tell(plan.key, news, is_new=before is None)
         if published := self.catalog.project(plan.key):
             asleep = isinstance(self.runtime.state(plan.key), Stopped)
             self.source.report_project(
@@ -176,10 +178,10 @@ class Reconciler:
         self.source.report_project(key, Status(observed_generation=generation, conditions=conditions))
         return Outcome.WELL
 
-    def _tell(self, key: ProjectKey, news: tuple[Condition, ...]) -> None:
+    def _tell(self, key: ProjectKey, news: tuple[Condition, ...], *, is_new: bool = False) -> None:
         for condition in news:
             # Of a project that is new, one event says it all.
-            if condition.type is ConditionType.READY or condition.status is ConditionStatus.FALSE:
+            if condition.type is ConditionType.READY or not is_new:
                 self.source.announce(key, condition)
             log.info(
                 "condition",

@@ -112,7 +112,7 @@ def test_a_project_without_its_workspace_says_what_to_add() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "word"), [(DeletionPolicy.RETAIN, "is kept"), (DeletionPolicy.ARCHIVE, "Archive is not fulfilled yet")]
+    ("policy", "word"), [(DeletionPolicy.RETAIN, "is kept"), (DeletionPolicy.ARCHIVE, "until it is archived")]
 )
 def test_a_retired_project_says_that_its_data_is_kept(policy: DeletionPolicy, word: str) -> None:
     held, reason, message = ready_of(retired(READY, policy))

@@ -1,0 +1,55 @@
+"""The memory of what is on the cluster: by whose it is, and never older than what was seen before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tenantry_operator.facts import ProjectKey, WorkspaceKey
+from tenantry_operator.runtime.kubernetes.kinds import Ref
+from tenantry_operator.runtime.kubernetes.live import Live
+
+ROADS = ProjectKey("vision", "roads")
+SERVICE = Ref("Service", "ws-vision", "mlflow-roads")
+
+
+def service(version: int, *, port: int = 80, project: str | None = "roads") -> dict[str, Any]:
+    labels = {"tenantry.dev/workspace": "vision"} | ({"tenantry.dev/project": project} if project else {})
+    metadata = {"name": "mlflow-roads", "namespace": "ws-vision", "resourceVersion": str(version), "labels": labels}
+    return {"metadata": metadata, "spec": {"port": port}, "status": {"loadBalancer": {}}}
+
+
+def test_news_says_whose_it_is() -> None:
+    live = Live()
+    assert live.put("Service", service(1)) == ROADS
+    assert live.of(ROADS) == {SERVICE}
+    assert live.put("Service", service(1, project=None) | {"metadata": service(1, project=None)["metadata"]}) is None
+
+
+def test_an_object_of_a_workspace_belongs_to_no_project() -> None:
+    assert Live().put("Service", service(1, project=None)) == WorkspaceKey("vision")
+
+
+def test_what_is_older_or_the_same_is_no_news() -> None:
+    live = Live()
+    live.put("Service", service(5, port=81))
+    assert live.put("Service", service(4, port=80)) is None
+    assert live.put("Service", service(6, port=81)) is None
+    found = live.get(SERVICE)
+    assert found is not None
+    assert found["spec"] == {"port": 81}
+
+
+def test_what_a_list_of_one_namespace_does_not_name_is_gone_from_that_namespace_alone() -> None:
+    live = Live()
+    live.put("Service", service(1))
+    assert live.keep_only("Service", "ws-other", ()) == frozenset()
+    assert live.keep_only("Deployment", "", ()) == frozenset()
+    assert live.keep_only("Service", "ws-vision", ()) == {ROADS}
+    assert live.get(SERVICE) is None
+    assert live.of(ROADS) == frozenset()
+
+
+def test_an_object_without_our_labels_is_nobodys() -> None:
+    live = Live()
+    assert live.put("Service", {"metadata": {"name": "a", "namespace": "b", "resourceVersion": "1"}}) is None
+    assert live.get(Ref("Service", "b", "a")) is None
