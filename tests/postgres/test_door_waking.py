@@ -100,10 +100,10 @@ def test_a_program_whose_backend_fails_is_told_why_without_waiting_on(door: http
 
 
 def test_a_backend_that_failed_before_gets_its_time_to_start_again(
-    door: httpx2.Client, rows: CatalogRows, backend: Upstream
+    rows: CatalogRows, backend: Upstream, tmp_path: Path
 ) -> None:
     set_state(rows, "failed", "The node went away.")
-    with posting(door) as post:
+    with client_of(rows, tmp_path) as door, posting(door) as post:
         wanted(rows)
         set_state(rows, "starting")
         rows.backend("vision", "segmentation", backend.address)
