@@ -71,7 +71,7 @@ class Identifier:
         client = Client(issuer, client_id, client_secret, f"{self.origin}/callback")
         self.sign_in = SignIn(engine, Issuer(client), now)
         self._issuer = issuer
-        self._workloads = workloads
+        self.workloads = workloads
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def identify(self, method: str, headers: Headers) -> Principal | Refusal:
@@ -95,7 +95,7 @@ class Identifier:
         if isinstance(credential, TokenSecret):
             return await self.tokens.identify(credential.secret)
         if isinstance(credential, WorkloadToken):
-            return self._workloads.identify(credential.value)
+            return self.workloads.identify(credential.value)
         return await self.sessions.identify(credential.value)
 
     def forget(self) -> None:

@@ -110,6 +110,14 @@ class Workloads:
         except _Unbelieved as unbelieved:
             return unbelieved.why
 
+    def names(self, token: str) -> bool:
+        """Whether the token says that it is of a cluster whose keys we have. Nobody is believed for it."""
+        try:
+            _, issuer = _unverified(token)
+        except _Unbelieved:
+            return False
+        return any(known == issuer for known, _ in self._keys())
+
     def _principal(self, token: str) -> Principal:
         header, issuer = _unverified(token)
         key = self._key(issuer, header)
