@@ -135,6 +135,10 @@ class DirectoryPlan:
     directory: Path
     uid: int | None
 
+    @property
+    def location(self) -> str:
+        return str(self.directory)
+
 
 @dataclass(frozen=True, slots=True)
 class BucketPlan:
@@ -151,6 +155,10 @@ class BucketPlan:
     given_secret: str | None = None
     # The pod's own identity opens the bucket (a role behind its ServiceAccount): there is no key.
     keyless: bool = False
+
+    @property
+    def location(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
 
 
 ArtifactPlan = DirectoryPlan | BucketPlan

@@ -144,6 +144,9 @@ def _project_row(plan: ProjectPlan) -> dict[str, object]:
         "promotion": plan.promotion,
         "quota": plan.quota,
         "fenced": plan.fenced,
+        # For whoever looks for what was kept when the manifest was long gone.
+        "database": plan.database.name,
+        "artifacts": plan.artifacts.location,
         "retired_at": None,
     }
 

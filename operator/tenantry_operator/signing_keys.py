@@ -49,16 +49,17 @@ class SigningKeys:
 
 
 def publish_keys(engine: Engine, issuer: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write what is new and take away what is gone: a key that no longer signs opens nothing."""
+    """Write what is new and take away what is gone, an issuer too: what no longer signs opens nothing."""
     table = cluster_key
+    wanted = {(issuer, kid): dict(jwk) for kid, jwk in keys.items()}
     with engine.begin() as connection:
-        rows = connection.execute(select(table.c.kid, table.c.jwk).where(table.c.issuer == issuer))
-        known = {row.kid: row.jwk for row in rows}
-        for kid in known.keys() - keys.keys():
-            connection.execute(delete(table).where(table.c.issuer == issuer, table.c.kid == kid))
-        for kid, jwk in keys.items():
-            if kid not in known:
-                connection.execute(insert(table).values(issuer=issuer, kid=kid, jwk=dict(jwk)))
-            elif known[kid] != jwk:
-                row = update(table).where(table.c.issuer == issuer, table.c.kid == kid)
-                connection.execute(row.values(jwk=dict(jwk), updated_at=func.now()))
+        rows = connection.execute(select(table.c.issuer, table.c.kid, table.c.jwk))
+        known = {(row.issuer, row.kid): row.jwk for row in rows}
+        for issued, kid in known.keys() - wanted.keys():
+            connection.execute(delete(table).where(table.c.issuer == issued, table.c.kid == kid))
+        for (issued, kid), jwk in wanted.items():
+            if (issued, kid) not in known:
+                connection.execute(insert(table).values(issuer=issued, kid=kid, jwk=jwk))
+            elif known[issued, kid] != jwk:
+                row = update(table).where(table.c.issuer == issued, table.c.kid == kid)
+                connection.execute(row.values(jwk=jwk, updated_at=func.now()))

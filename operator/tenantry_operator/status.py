@@ -12,7 +12,7 @@ from datetime import datetime
 from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy, Phase, Status
 from tenantry_crds.project import ProjectStatus
 from tenantry_crds.workspace import WorkspaceStatus
-from tenantry_operator.facts import AccessRow, ArtifactPlan, BucketPlan, Observed, Probe, ProjectPlan, WorkspacePlan
+from tenantry_operator.facts import AccessRow, Observed, Probe, ProjectPlan, WorkspacePlan
 from tenantry_operator.runtime import WorkspaceRefused
 
 __all__ = [
@@ -57,7 +57,7 @@ def project_status(
         url=f"{public_url}/w/{plan.key.workspace}/p/{plan.key.project}" if public_url else "",
         version=plan.mlflow_version,
         database=plan.database.name,
-        artifacts=_place(plan.artifacts),
+        artifacts=plan.artifacts.location,
     )
 
 
@@ -98,12 +98,6 @@ def _phase(plan: ProjectPlan, *, ready: bool, asleep: bool) -> Phase:
     if not ready:
         return Phase.PENDING
     return Phase.HIBERNATED if asleep else Phase.READY
-
-
-def _place(artifacts: ArtifactPlan) -> str:
-    if isinstance(artifacts, BucketPlan):
-        return f"s3://{artifacts.bucket}/{artifacts.prefix}"
-    return str(artifacts.directory)
 
 
 def orphaned(published: tuple[Condition, ...], workspace: str, generation: int) -> tuple[Condition, ...]:

@@ -139,7 +139,7 @@ def _settings(plan: ServerPlan, secret: SecretStr, site: Site) -> dict[str, str]
     key = plan.bucket_key
     settings = {
         "database_url": with_authority(plan.database_url, f"{_SETTINGS}/ca.crt" if site.database_authority else ""),
-        "artifact_uri": f"s3://{plan.artifacts.bucket}/{plan.artifacts.prefix}",
+        "artifact_uri": plan.artifacts.location,
         "s3": {
             "endpoint": site.endpoint or None,
             "region": site.region,

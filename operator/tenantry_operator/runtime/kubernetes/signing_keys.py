@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from tenantry_operator.runtime.kubernetes.client import Client
 
@@ -12,7 +11,7 @@ __all__ = ["signing_keys"]
 
 def signing_keys(client: Client) -> tuple[str, dict[str, dict[str, Any]]]:
     """Return the issuer and its keys by `kid`. Raises OperatorError."""
-    discovery = client.raw("/.well-known/openid-configuration")
-    # Its host is what tokens' readers outside use; we have a connection already.
-    keys = client.raw(urlsplit(discovery["jwks_uri"]).path)
-    return discovery["issuer"], {key["kid"]: key for key in keys["keys"]}
+    issuer = client.raw("/.well-known/openid-configuration")["issuer"]
+    # Its `jwks_uri` is for readers outside, and on some clouds leads to another host: these are the very keys.
+    keys = client.raw("/openid/v1/jwks")["keys"]
+    return issuer, {key["kid"]: key for key in keys}
