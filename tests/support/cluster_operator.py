@@ -125,11 +125,12 @@ class Installed:
         }
 
     @contextmanager
-    def running(self, pod: str = "operator-0", **changes: str) -> Iterator[RunningOperator]:
+    def running(self, pod: str = "operator-0", via: Path | None = None, **changes: str) -> Iterator[RunningOperator]:
+        """`via` is another kubeconfig than the server's own."""
         port = free_port()
         settings = self.settings | {"pod": pod, "listen": f"127.0.0.1:{port}"} | changes
         environment = {f"TENANTRY_{name}".upper(): value for name, value in settings.items()}
-        environment |= {"KUBECONFIG": str(self.server.kubeconfig), "PATH": os.environ["PATH"]}
+        environment |= {"KUBECONFIG": str(via or self.server.kubeconfig), "PATH": os.environ["PATH"]}
         argv = (sys.executable, "-W", "error::DeprecationWarning:tenantry_operator", "-m", "tenantry_operator")
         log = self.home / f"{pod}.log"
         process = Process(Command(pod, argv, environment, log, signal.SIGTERM))
