@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.cluster import Cluster, running_cluster
+from tests.support.cluster import LOG, Cluster, running_cluster
 from tests.support.figures import Figure
-from tests.support.installation import Installation, install
+from tests.support.installation import Installation, install, keep_what_is_said
 from tests.support.services import MANIFESTS, Services, start_services
 
 _FIGURES = pytest.StashKey[list[tuple[str, float]]]()
@@ -28,9 +28,11 @@ def figure(pytestconfig: pytest.Config) -> Figure:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with running_cluster() as cluster:
         yield cluster
+        if request.session.testsfailed:
+            keep_what_is_said(cluster, LOG)
 
 
 @pytest.fixture(scope="session")

@@ -16,12 +16,14 @@ from typing import Any
 from tests.support.requirement import missing, required
 from tests.support.wait import until
 
-__all__ = ["Cluster", "Failed", "running_cluster"]
+__all__ = ["LOG", "Cluster", "Failed", "running_cluster"]
 
 _ROOT = Path(__file__).parents[2]
 _SCRIPTS = _ROOT / "hack" / "cluster"
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tenantry"
 _BIN = _CACHE / "cluster" / "bin"
+# Where the last node's logs are kept.
+LOG = _CACHE / "cluster" / "log"
 IMAGES = tuple(_CACHE / "images" / f"tenantry-{name}.tar" for name in ("operator", "api", "backend"))
 
 
@@ -129,7 +131,7 @@ def running_cluster() -> Iterator[Cluster]:
         missing("e2e", "these take minutes and a node of their own: run make test-e2e")
     _need()
     home = Path(tempfile.mkdtemp(prefix="tenantry-node-"))
-    environment = os.environ | {"CLUSTER_DIR": str(home), "KEEP_LOGS": str(_CACHE / "cluster" / "log")}
+    environment = os.environ | {"CLUSTER_DIR": str(home), "KEEP_LOGS": str(LOG)}
     try:
         subprocess.run([_SCRIPTS / "up.sh"], env=environment, check=True, stdout=subprocess.DEVNULL, timeout=300)
         cluster = Cluster(home)

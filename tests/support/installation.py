@@ -22,7 +22,7 @@ from tests.support.services import ISSUER, MANIFESTS, PUBLIC_URL, S3_IAM_URL, S3
 from tests.support.site import Caller
 from tests.support.wait import until
 
-__all__ = ["NAMESPACE", "PROJECTS", "RELEASE", "Installation", "install", "uninstall"]
+__all__ = ["NAMESPACE", "PROJECTS", "RELEASE", "Installation", "install", "keep_what_is_said", "uninstall"]
 
 NAMESPACE = RELEASE = "tenantry"
 # Workspace and name of each project of manifests/projects.yaml.
@@ -115,11 +115,19 @@ def describe(cluster: Cluster, namespace: str) -> str:
     for pod in cluster.get("pod", namespace=namespace)["items"]:
         name = pod["metadata"]["name"]
         try:
-            logs = cluster.kubectl("-n", namespace, "logs", name, "--all-containers", "--prefix", "--tail=30")
+            logs = cluster.kubectl("-n", namespace, "logs", name, "--all-containers", "--prefix", "--tail=200")
         except Failed as error:
             logs = str(error)
-        said.append(logs[-4000:])
+        said.append(logs[-20000:])
     return "\n".join(said)
+
+
+def keep_what_is_said(cluster: Cluster, folder: Path) -> None:
+    """A file a namespace, for whoever has to find out why a test failed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for namespace in cluster.get("namespace")["items"]:
+        name = namespace["metadata"]["name"]
+        (folder / f"{name}.txt").write_text(describe(cluster, name))
 
 
 def _open() -> bool:

@@ -1,0 +1,117 @@
+"""New credentials while people work: no request fails, and the old ones open nothing any more."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from botocore.exceptions import ClientError
+from sqlalchemy import make_url
+
+from tests.support.figures import Figure
+from tests.support.installation import Installation
+from tests.support.services import Services
+from tests.support.site import Caller
+from tests.support.wait import until
+
+_PEOPLE = 4
+
+
+def test_credentials_are_replaced_under_load_without_a_failed_request(
+    installation: Installation, figure: Figure
+) -> None:
+    cluster, caller = installation.cluster, installation.caller("alice", "vision", "detection")
+    until(lambda: caller.mlflow("GET", "experiments/get?experiment_id=0").status == 200, deadline=90, what="detection")
+    old = _credentials(installation)
+    with _load(caller) as answers:
+        until(lambda: answers.total() > 50, deadline=60, what="people at work")
+        begun = time.monotonic()
+        asked = f"tenantry.dev/rotate={datetime.now(UTC).isoformat()}"
+        cluster.kubectl("-n", "ws-vision", "annotate", "project", "detection", "--overwrite", asked)
+        until(lambda: _replaced(old, _credentials(installation)), deadline=90, what="new credentials")
+        cluster.rolled_out("deployment/mlflow-detection", "ws-vision")
+        until(lambda: not _opens_bucket(installation.services, old), deadline=180, what="the end of the old key")
+        until(lambda: not _opens_database(installation.services, old), deadline=180, what="the end of the old password")
+        figure("rotation: until the old credentials open nothing any more", time.monotonic() - begun)
+        served = answers.total()
+        until(lambda: answers.total() > served + 50, deadline=60, what="people at work")
+    assert set(answers) == {200}, answers
+    figure(f"rotation: of {answers.total()} requests meanwhile failed", 0)
+    new = _credentials(installation)
+    assert _opens_bucket(installation.services, new)
+    assert _opens_database(installation.services, new)
+
+
+@contextmanager
+def _load(caller: Caller) -> Iterator[Counter[int | str]]:
+    """People who read, write runs and store artifacts, until the end of the block; how often they got which status."""
+    answers: Counter[int | str] = Counter()
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            for method, path, body in _day():
+                try:
+                    answers[caller.ask(method, path, body, {"Content-Type": "application/json"}).status] += 1
+                except OSError as error:
+                    answers[repr(error)] += 1
+
+    people = [threading.Thread(target=work) for _ in range(_PEOPLE)]
+    for person in people:
+        person.start()
+    try:
+        yield answers
+    finally:
+        done.set()
+        for person in people:
+            person.join()
+
+
+def _day() -> list[tuple[str, str, bytes | None]]:
+    name = threading.get_ident()
+    return [
+        ("GET", "/api/2.0/mlflow/experiments/get?experiment_id=0", None),
+        ("POST", "/api/2.0/mlflow/runs/create", json.dumps({"experiment_id": "0"}).encode()),
+        ("PUT", f"/api/2.0/mlflow-artifacts/artifacts/0/load/{name}.bin", b"x" * 20_000),
+        ("GET", f"/api/2.0/mlflow-artifacts/artifacts/0/load/{name}.bin", None),
+    ]
+
+
+def _credentials(installation: Installation) -> dict[str, Any]:
+    """The settings that pods of the project get."""
+    secret = installation.cluster.get("secret", "mlflow-detection", "ws-vision")
+    settings: dict[str, Any] = json.loads(base64.b64decode(secret["data"]["settings.json"]))
+    return settings
+
+
+def _replaced(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return bool(new["database_url"] != old["database_url"] and new["s3"]["access_key"] != old["s3"]["access_key"])
+
+
+def _opens_bucket(services: Services, settings: dict[str, Any]) -> bool:
+    s3 = services.client(key=(settings["s3"]["access_key"], settings["s3"]["secret_key"]))
+    bucket, _, prefix = settings["artifact_uri"].removeprefix("s3://").partition("/")
+    try:
+        s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    except ClientError:
+        return False
+    return True
+
+
+def _opens_database(services: Services, settings: dict[str, Any]) -> bool:
+    url = make_url(settings["database_url"])
+    assert url.database
+    assert url.username
+    try:
+        services.connect(url.database, url.username, url.password).close()
+    except psycopg.OperationalError:
+        return False
+    return True
