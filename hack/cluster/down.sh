@@ -4,7 +4,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [[ -d $DIR ]] || exit 0
-if [[ ${KEEP_LOGS-} ]]; then mkdir -p "$KEEP_LOGS"; cp -r "$DIR/log/." "$KEEP_LOGS/"; fi
+if [[ ${KEEP_LOGS-} && -d $DIR/log ]]; then mkdir -p "$KEEP_LOGS"; cp -r "$DIR/log/." "$KEEP_LOGS/"; fi
 
 # The number counts only while its process is node.sh: it may have been given to another since.
 ours() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -e "$here/node.sh"; }

@@ -9,10 +9,16 @@ import pytest
 
 from tests.support.cluster import LOG, Cluster, running_cluster
 from tests.support.figures import Figure
-from tests.support.installation import Installation, install, keep_what_is_said
-from tests.support.services import MANIFESTS, Services, start_services
+from tests.support.installation import Installation, install, keep_what_is_said, make_tenants
+from tests.support.services import Services, start_services
 
 _FIGURES = pytest.StashKey[list[tuple[str, float]]]()
+# What breaks things comes last.
+_ORDER = ("test_tenants", "test_isolation", "test_rotation", "test_lifecycle", "test_chaos")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _ORDER.index(item.path.stem) if item.path.stem in _ORDER else -1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -45,9 +51,6 @@ def installation(cluster: Cluster, services: Services, figure: Figure) -> Instal
     begun = time.monotonic()
     installed = install(cluster, services)
     figure("helm install, until the door answers", time.monotonic() - begun)
-    cluster.apply((MANIFESTS / "tenants.yaml").read_text())
-    for workspace in ("vision", "language"):
-        cluster.kubectl("wait", "--for=create", f"namespace/ws-{workspace}", "--timeout=60s")
-    cluster.apply((MANIFESTS / "projects.yaml").read_text())
+    make_tenants(cluster)
     figure("kubectl apply of three projects, until all are ready", installed.wait_until_ready())
     return installed

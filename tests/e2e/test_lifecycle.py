@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from tests.support.figures import Figure
-from tests.support.installation import NAMESPACE, RELEASE, Installation, install, uninstall
-from tests.support.services import MANIFESTS, PUBLIC_URL
+from tests.support.installation import NAMESPACE, RELEASE, Installation, install, make_tenants, uninstall
+from tests.support.services import PUBLIC_URL
 from tests.support.site import Caller
 from tests.support.wait import until
 
@@ -69,10 +69,7 @@ def test_kinds_that_were_deleted_and_come_back_lose_nothing(installation: Instal
         cluster.delete("crd", f"{kind}.tenantry.dev", deadline=120)
     begun = time.monotonic()
     installed = install(cluster, installation.services)
-    cluster.apply((MANIFESTS / "tenants.yaml").read_text())
-    for workspace in ("vision", "language"):
-        cluster.kubectl("wait", "--for=create", f"namespace/ws-{workspace}", "--timeout=60s")
-    cluster.apply((MANIFESTS / "projects.yaml").read_text())
+    make_tenants(cluster)
     installed.wait_until_ready()
     until(lambda: caller.mlflow("GET", "experiments/get?experiment_id=0").status == 200, deadline=60, what="its door")
     figure("kinds deleted and installed again: until all projects are ready again", time.monotonic() - begun)

@@ -22,7 +22,16 @@ from tests.support.services import ISSUER, MANIFESTS, PUBLIC_URL, S3_IAM_URL, S3
 from tests.support.site import Caller
 from tests.support.wait import until
 
-__all__ = ["NAMESPACE", "PROJECTS", "RELEASE", "Installation", "install", "keep_what_is_said", "uninstall"]
+__all__ = [
+    "NAMESPACE",
+    "PROJECTS",
+    "RELEASE",
+    "Installation",
+    "install",
+    "keep_what_is_said",
+    "make_tenants",
+    "uninstall",
+]
 
 NAMESPACE = RELEASE = "tenantry"
 # Workspace and name of each project of manifests/projects.yaml.
@@ -106,6 +115,25 @@ def install(cluster: Cluster, services: Services, **values: Any) -> Installation
 
 def uninstall(cluster: Cluster) -> None:
     cluster.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "3m")
+
+
+def make_tenants(cluster: Cluster) -> None:
+    """The workspaces, and once their namespaces are there, the projects."""
+    cluster.apply((MANIFESTS / "tenants.yaml").read_text())
+    for workspace in ("vision", "language"):
+        cluster.kubectl("wait", "--for=create", f"namespace/ws-{workspace}", "--timeout=60s")
+    until(lambda: _projects_are_taken(cluster), deadline=120, what="quotas that count projects")
+
+
+def _projects_are_taken(cluster: Cluster) -> bool:
+    """Kubernetes counts the objects of a new kind half a minute after it has come, and lets none in before."""
+    try:
+        cluster.apply((MANIFESTS / "projects.yaml").read_text())
+    except Failed as error:
+        if "status unknown for quota" in str(error):
+            return False
+        raise
+    return True
 
 
 def describe(cluster: Cluster, namespace: str) -> str:
