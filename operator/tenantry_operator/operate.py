@@ -33,7 +33,7 @@ _ATTENDANTS: Final = 16
 # What nobody reported (a dropped role, a full disk) is found this late.
 RESYNC_SECONDS: Final = 300.0
 # A pod that neither starts nor fails says nothing.
-_WAITING_SECONDS: Final = 10.0
+_WAITING_SECONDS: Final = 30.0
 _LAST_DELAY: Final = 5.0
 # Projects come in crowds: the workspace is not counted anew for each.
 _COUNT_SECONDS: Final = 1.0

@@ -195,7 +195,9 @@ def test_an_administrator_need_not_be_a_superuser(
     postgres_server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
-@pytest.mark.parametrize(("what", "at_least"), [("ensure", 16), ("remove", 6), ("template", 12), ("rotate", 10), ("retire", 5)])
+@pytest.mark.parametrize(
+    ("what", "at_least"), [("ensure", 16), ("remove", 6), ("template", 12), ("rotate", 10), ("retire", 5)]
+)
 def test_killed_before_any_statement_it_is_done_by_the_next_pass(
     postgres_server: PostgresServer, databases: Postgres, workspace: str, tmp_path: Path, *, what: str, at_least: int
 ) -> None:

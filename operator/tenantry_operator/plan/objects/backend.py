@@ -115,6 +115,8 @@ def _container(plan: ServerPlan, site: Site) -> Manifest:
         "imagePullPolicy": site.pull_policy,
         "command": ["python", "-m", "tenantry_backend.pod"],
         "ports": [{"name": PORT, "containerPort": _PORT, "protocol": "TCP"}],
+        # What a server says last is why it does not start: a condition shows it.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": most}},
         # It listens once its database and its stores are open, not before.
         "startupProbe": listens | {"periodSeconds": 1, "failureThreshold": 120},
