@@ -1,4 +1,6 @@
-"""Runs all parts, or those named: `python -m bench overhead memory cold fourth artifact load`."""
+"""Runs all parts of one machine, or those named: `python -m bench overhead memory cold fourth artifact load`, and
+`python -m bench fleet`, which takes some twenty minutes and needs what `make cluster` builds.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.artifact import measure_artifact
+from bench.fleet import measure_fleet
 from bench.lifecycle import measure_cold, measure_fourth, measure_memory
 from bench.load import measure_load
 from bench.overhead import measure_added, measure_ratio
@@ -18,6 +21,10 @@ PARTS = ("memory", "cold", "fourth", "overhead", "artifact", "load")
 
 def main() -> int:
     figures: list[Figure] = []
+    if sys.argv[1:] == ["fleet"]:
+        figures = measure_fleet()
+        show(figures)
+        return 0 if all(figure.holds for figure in figures) else 1
     try:
         with folder() as place:
             _measure_all(place, sys.argv[1:] or PARTS, figures)
