@@ -24,6 +24,7 @@ from tenantry_crds.meta import (
     Value,
 )
 from tenantry_crds.rules import Rule, Unique, matching, set_once
+from tenantry_crds.value import Instant
 from tenantry_crds.workspace import Workspace
 
 __all__ = [
@@ -197,6 +198,8 @@ class ProjectStatus(Status):
     """The database that holds its runs. Set once."""
     artifacts: Annotated[str, Field(max_length=1024)] = ""
     """The bucket and prefix, or the directory, that holds its artifacts. Set once."""
+    credentials_made_at: Instant | None = None
+    """When the oldest of its current credentials was made, to the minute."""
 
 
 def _of_a_workspace(namespace: str) -> str:

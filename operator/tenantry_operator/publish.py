@@ -12,7 +12,20 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from tenantry_catalog import tables
 from tenantry_crds.meta import Condition, Role
@@ -26,6 +39,16 @@ Judge = Callable[[frozenset[AccessRow]], tuple[Condition, ...]]
 
 # Any number will do, so long as every operator takes the same one.
 _LOCK: Final = 7_236_841_191
+
+
+_HOLDER: Final = text("""
+SELECT workspace, name FROM catalog.project
+WHERE (workspace, name) <> (:workspace, :project) AND artifacts <> ''
+  AND (starts_with(artifacts, :artifacts) OR starts_with(:artifacts, artifacts))
+  AND created_at < coalesce(
+    (SELECT created_at FROM catalog.project WHERE (workspace, name) = (:workspace, :project)), now())
+ORDER BY created_at LIMIT 1
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,12 @@ class Catalog:
     def project(self, key: ProjectKey) -> Published | None:
         with self._engine.connect() as connection:
             return _published(connection, key)
+
+    def holder(self, key: ProjectKey, artifacts: str) -> ProjectKey | None:
+        """Return the project, declared or kept, that had this place in a bucket, or one that overlaps, before `key`."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_HOLDER, key._asdict() | {"artifacts": artifacts}).one_or_none()
+        return ProjectKey(*row) if row else None
 
     def publish_workspace(self, plan: WorkspacePlan) -> None:
         with self._alone() as connection:

@@ -14,7 +14,16 @@ import structlog
 
 from tenantry_crds.meta import Condition, ConditionType, DeletionPolicy, Status
 from tenantry_operator.errors import ProvisionFailed
-from tenantry_operator.facts import Installation, Key, Observed, ProjectKey, ProjectPlan, WorkspaceKey, WorkspacePlan
+from tenantry_operator.facts import (
+    BucketPlan,
+    Installation,
+    Key,
+    Observed,
+    ProjectKey,
+    ProjectPlan,
+    WorkspaceKey,
+    WorkspacePlan,
+)
 from tenantry_operator.observe import Applied, Observer
 from tenantry_operator.plan.project import plan_project
 from tenantry_operator.plan.server import plan_server
@@ -146,6 +155,7 @@ class Reconciler:
         except ProvisionFailed as error:
             database_problem = str(error)
         try:
+            self._refuse_a_shared_place(plan)
             key = self.artifacts.ensure(plan.artifacts)
         except ProvisionFailed as error:
             storage_problem = str(error)
@@ -153,6 +163,16 @@ class Reconciler:
             return Applied(address, key, database_problem, storage_problem)
         self.rotation.turn(plan)
         return self._adopt(plan)
+
+    def _refuse_a_shared_place(self, plan: ProjectPlan) -> None:
+        """Two projects in one place would read each other's artifacts: whoever was there first keeps it."""
+        if not isinstance(plan.artifacts, BucketPlan):
+            return
+        if holder := self.catalog.holder(plan.key, plan.artifacts.location):
+            place = plan.artifacts.location
+            raise ProvisionFailed(
+                f"{place} is, or overlaps, the place of project {holder}: name another in spec.artifacts"
+            )
 
     def _publish(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge) -> None:
         before = self.catalog.project(plan.key)
@@ -165,9 +185,9 @@ class Reconciler:
         self._tell(plan.key, news, is_new=before is None)
         if published := self.catalog.project(plan.key):
             asleep = isinstance(self.runtime.state(plan.key), Stopped)
-            self.source.report_project(
-                plan.key, project_status(plan, published.conditions, asleep=asleep, public_url=self.public_url)
-            )
+            status = project_status(plan, published.conditions, asleep=asleep, public_url=self.public_url)
+            made_at = self.rotation.made_at(plan)
+            self.source.report_project(plan.key, status.model_copy(update={"credentials_made_at": made_at}))
 
     def _orphan(self, key: ProjectKey, generation: int) -> Outcome:
         """Its workspace is not declared: the door refuses it, and nothing is made or taken away."""

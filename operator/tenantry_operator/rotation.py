@@ -47,6 +47,11 @@ class Rotation:
             self.databases.rotate(plan.database)
             self.artifacts.rotate(plan.artifacts)
 
+    def made_at(self, plan: ProjectPlan) -> datetime | None:
+        """Return when the oldest of the current credentials was made, to the minute; None when nobody knows."""
+        ages = tuple(self._ages(plan))
+        return (datetime.now(UTC) - max(ages)).replace(second=0, microsecond=0) if ages else None
+
     def _ages(self, plan: ProjectPlan) -> Iterator[timedelta]:
         for age in (self.databases.age(plan.database), self.artifacts.age(plan.artifacts)):
             if age is not None:

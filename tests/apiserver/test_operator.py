@@ -25,6 +25,12 @@ def made(installed: Installed) -> Iterator[tuple[Installed, RunningOperator]]:
         )
         installed.create_project("roads")
         installed.until_applied("roads")
+        counted = {"phase": "Ready", "projects": 1}.items()
+        until(
+            lambda: counted <= installed.server.ask("GET", installed.path()).body["status"].items(),
+            deadline=30,
+            what="the workspace to count its project",
+        )
         until(lambda: operator.settled, what="the operator to have nothing left to do")
         yield installed, operator
 

@@ -117,6 +117,8 @@ def test_whoever_asks_gets_new_credentials_and_the_old_ones_end(
     assert after["database_url"] != before["database_url"]
     assert after["s3"]["access_key"] != before["s3"]["access_key"]
     assert after["secret"] == before["secret"]
+    status = installed.server.ask("GET", installed.path("rotating")).body["status"]
+    assert datetime.fromisoformat(status["credentialsMadeAt"]) <= datetime.now(UTC)
     assert logs_in(before["database_url"])  # Pods of both generations work while one replaces the other.
     assert logs_in(after["database_url"])
     rotate()
@@ -142,6 +144,16 @@ def test_whoever_thinks_better_of_it_gets_the_finalizer_off(installed: Installed
     path = installed.path("wavering")
     installed.merge(path, {"spec": {"deletionPolicy": "Retain"}})
     until(lambda: finalizers(installed, path) == [], deadline=30, what="the finalizer to be gone")
+
+
+def test_whoever_names_the_place_of_another_project_is_told_so(installed: Installed, operator: RunningOperator) -> None:
+    bucket = installed.storage.bucket()
+    installed.create_project("first", artifacts={"bucket": bucket, "prefix": "team/"})
+    installed.until_applied("first")
+    installed.create_project("second", artifacts={"bucket": bucket, "prefix": "team/inner/"})
+    found = installed.until_condition(installed.path("second"), "StorageReady", status="False")
+    assert f"overlaps, the place of project {installed.workspace}/first" in found["message"]
+    assert installed.condition(installed.path("first"), "StorageReady")["status"] == "True"
 
 
 def test_a_project_outside_of_a_workspace_is_told_so(installed: Installed, operator: RunningOperator) -> None:

@@ -168,7 +168,9 @@ class Kubernetes:
         if found is None:
             return
         conditions = _with_times(status.conditions, found)
-        written = status.model_copy(update={"conditions": conditions}).model_dump(mode="json", by_alias=True)
+        written = status.model_copy(update={"conditions": conditions}).model_dump(
+            mode="json", by_alias=True, exclude_none=True
+        )
         if not written.items() <= found.status.items():
             self.note(None, self._reporter.write_status(found, written))
 
@@ -179,7 +181,9 @@ class Kubernetes:
         if resource.good is None:
             status = refused_status(resource.problem)
             conditions = _with_times(status.conditions, resource)
-            written = status.model_copy(update={"conditions": conditions}).model_dump(mode="json", by_alias=True)
+            written = status.model_copy(update={"conditions": conditions}).model_dump(
+                mode="json", by_alias=True, exclude_none=True
+            )
             try:
                 self._reporter.write_status(resource, written)
             except OperatorError as error:
