@@ -50,6 +50,7 @@ from tenantry_operator.trust import Trust
 __all__ = ["ClusterOperator"]
 
 _POSTGRES_PORT: Final = 5432
+_PUBLIC_AUTHORITIES: Final = "/etc/ssl/certs/"
 
 log = structlog.get_logger(__name__)
 
@@ -186,8 +187,10 @@ def _site(settings: ClusterSettings) -> Site:
 
 
 def _authority(path: str) -> str:
-    """Backends get a copy of it: they have no file of ours. Raises OperatorError."""
-    if not path or path == "system":
+    """Backends get a copy of it: they have no file of ours, but for the public authorities, which are in each image.
+    Raises OperatorError.
+    """
+    if not path or path == "system" or path.startswith(_PUBLIC_AUTHORITIES):
         return ""
     try:
         return Path(path).read_text(encoding="ascii")
