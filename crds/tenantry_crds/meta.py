@@ -17,6 +17,7 @@ from tenantry_crds.value import Instant, Value
 
 __all__ = [
     "API_VERSION",
+    "FINALIZER",
     "GROUP",
     "MAX_NAME",
     "NAMESPACE_PREFIX",
@@ -54,6 +55,8 @@ __all__ = [
 GROUP: Final = "tenantry.dev"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = "tenantry.dev/v1alpha1"
+# On what must not be gone before its data is: deletionPolicy Delete and Archive.
+FINALIZER: Final = f"{GROUP}/data"
 
 # A workspace's projects live in the namespace of this prefix and the workspace's name.
 NAMESPACE_PREFIX: Final = "ws-"

@@ -103,9 +103,13 @@ class Reconciler:
             if declared is None or declared.removed:
                 self.trust.forget(key)
                 return _outcome(self.removal.project(key, declared))
-        except (Patience, ProvisionFailed) as obstacle:
-            self.source.report_project(key, terminating(str(obstacle)))
+        except Patience as wait:
+            self.source.report_project(key, terminating(str(wait)))
             return Outcome.WAITING
+        except ProvisionFailed as obstacle:
+            way_out = "deletionPolicy Retain, written now, ends the wait and keeps the data"
+            self.source.report_project(key, terminating(f"{obstacle}; {way_out}"))
+            return Outcome.TROUBLE
         workspace = self.source.workspace(WorkspaceKey(key.workspace))
         if workspace is None or workspace.removed:
             return self._orphan(key, declared.resource.metadata.generation)

@@ -7,23 +7,22 @@ is therefore not needed, and nothing is written at rest: see docs/decisions/0007
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import Any, Final, TypeVar
 
-import kopf
 import structlog
 
-from tenantry_crds.meta import API_VERSION, Condition, ConditionStatus, ConditionType, DeletionPolicy, Status
+from tenantry_crds.meta import API_VERSION, FINALIZER, Condition, ConditionStatus, ConditionType, DeletionPolicy, Status
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace, WorkspaceStatus
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources import Declared, Patience, Reporter
 from tenantry_operator.sources.resources import Resource, Shelf
+from tenantry_operator.sources.watching import watch
 from tenantry_operator.status import dated, refused_status
 
 __all__ = ["Kubernetes"]
@@ -34,7 +33,6 @@ _COMPARE_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 2.0
 # Nobody has watched for this long: more than a kind that is being replaced needs.
 _DEAD_SECONDS: Final = 300.0
-_FINALIZER: Final = "tenantry.dev/data"
 
 log = structlog.get_logger(__name__)
 
@@ -110,14 +108,14 @@ class Kubernetes:
     def release(self, key: Key) -> None:
         found = self._shelf.get(key)
         if found and found.going:
-            self._write_finalizers(found, [name for name in found.finalizers if name != _FINALIZER])
+            self._write_finalizers(found, [name for name in found.finalizers if name != FINALIZER])
 
     def protect(self, key: Key, *, wanted: bool) -> None:
         found = self._shelf.get(key)
-        if found is None or found.going or wanted == (_FINALIZER in found.finalizers):
+        if found is None or found.going or wanted == (FINALIZER in found.finalizers):
             return
-        others = [name for name in found.finalizers if name != _FINALIZER]
-        self._write_finalizers(found, [*others, *([_FINALIZER] if wanted else [])])
+        others = [name for name in found.finalizers if name != FINALIZER]
+        self._write_finalizers(found, [*others, *([FINALIZER] if wanted else [])])
 
     def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
         self._report(key, status)
@@ -243,63 +241,7 @@ class Kubernetes:
                 self._list(kind)
 
     def _watch(self) -> None:
-        asyncio.run(self._run_kopf())
-
-    async def _run_kopf(self) -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        # A thread of the loop's own would be waited for when kopf fails, and this one would look alive for ever.
-        Thread(target=self._pass_on, args=(loop, stop), name="kopf-stop", daemon=True).start()
-        await kopf.operator(
-            registry=_registry(self.note),
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            # Else it asks for the name of its user, and a pod's has none.
-            identity="tenantry-operator",  # type: ignore[arg-type]  # a NewType that kopf does not export
-            stop_flag=stop,
-        )
-
-    def _pass_on(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-        self._stop.wait()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(stop.set)
-
-
-def _registry(note: Callable[[str | None, dict[str, Any]], None]) -> kopf.OperatorRegistry:
-    registry = kopf.OperatorRegistry()
-
-    @kopf.on.login(registry=registry, id="login")
-    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
-
-    async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002  kopf's own name
-        """Writing a refusal may take a call to the API server: not in kopf's loop."""
-        await asyncio.to_thread(note, type, _plain(body))
-
-    for plural in _KINDS.values():
-        kopf.on.event("tenantry.dev", "v1alpha1", plural, registry=registry, id=f"note-{plural}")(seen)
-    return registry
-
-
-def _settings() -> kopf.OperatorSettings:
-    settings = kopf.OperatorSettings()
-    settings.posting.enabled = False
-    settings.watching.server_timeout = 240
-    settings.watching.connect_timeout = 10
-    settings.networking.request_timeout = 30
-    # No worker_limit: with its idle time it would cap the operator at a fifth of that many resources a second.
-    settings.queueing.idle_timeout = 1.0
-    return settings
-
-
-def _plain(value: Any) -> Any:
-    """Kopf's bodies are views: what is kept must not change under our hands."""
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value
+        watch(tuple(_KINDS.values()), self._namespaces, self.note, self._stop)
 
 
 def _with_times(conditions: tuple[Condition, ...], found: Resource) -> tuple[Condition, ...]:

@@ -12,16 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tenantry_crds.meta import GROUP
+from tenantry_crds.meta import FINALIZER
 from tenantry_crds.schema import definitions
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.runtime.kubernetes.client import Client, ClusterRefused, Document, connect
 from tenantry_operator.runtime.kubernetes.kinds import Ref, ref_of
 
-__all__ = ["FINALIZER", "apply", "main", "release", "remove"]
+__all__ = ["apply", "main", "release", "remove"]
 
-# On what must not be gone before its data is: deletionPolicy Delete and Archive.
-FINALIZER: Final = f"{GROUP}/data"
 _KINDS: Final = ("Project", "Workspace")
 _SECONDS: Final = 60
 _LOOK: Final = 0.2
