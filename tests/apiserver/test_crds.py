@@ -74,6 +74,7 @@ def test_leaves_the_namespace_to_the_operator(kubernetes: ApiServer, case: str) 
 def test_fills_in_what_the_models_fill_in(segmentation: dict[str, Any]) -> None:
     assert segmentation["spec"] == {
         "owner": "group:vision-leads",
+        "artifacts": {"serviceAccountAnnotations": {}},
         "tracking": {"version": "3.17.2", "size": "small"},
         "isolation": "pod",
         "hibernation": {},

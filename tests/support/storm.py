@@ -66,7 +66,9 @@ def _handler(storm: Storm, upstream: str, trust: ssl.SSLContext, token: str) -> 
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer = next(answers) if storm.raging.is_set() and self.command in _WRITES else None
+            # Not for the Lease: whoever cannot renew it ends, and nobody starts it again here.
+            struck = storm.raging.is_set() and self.command in _WRITES and "/leases" not in self.path
+            answer = next(answers) if struck else None
             if answer:
                 storm.refused += 1
                 self.refuse(*answer)
