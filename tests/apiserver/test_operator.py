@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
+from tenantry_operator.runtime.kubernetes.kinds import CHILDREN, KINDS, path_of
 from tests.support.apiserver import ApiServer
 from tests.support.cluster_operator import Installed, RunningOperator, paths_of
 from tests.support.wait import until
@@ -53,6 +56,25 @@ def test_a_workspace_becomes_a_namespace_in_which_nothing_is_open(made: tuple[In
     ]
     status = ask("GET", installed.path()).body["status"]
     assert (status["phase"], status["projects"]) == ("Ready", 1)
+
+
+def test_all_that_is_there_stands_in_the_list_of_managed_objects(made: tuple[Installed, RunningOperator]) -> None:
+    installed, _ = made
+    listed = yaml.safe_load((Path(__file__).parents[2] / "docs" / "managed-objects.yaml").read_text())
+    names = {"<workspace>": installed.workspace, "<project>": "roads"}
+    expected = set()
+    for one in (*listed["workspace"], *listed["project"]):
+        name = one["name"]
+        for word, value in names.items():
+            name = name.replace(word, value)
+        expected.add((one["kind"], name))
+    selector = f"?labelSelector=tenantry.dev/workspace={installed.workspace}"
+    there = set()
+    for kind in CHILDREN:
+        namespace = installed.namespace if KINDS[kind].namespaced else ""
+        items = installed.server.ask("GET", path_of(kind, namespace) + selector).body["items"]
+        there |= {(kind, item["metadata"]["name"]) for item in items}
+    assert there == expected
 
 
 def test_a_project_becomes_a_pod_that_holds_no_token_and_reads_its_secret_from_a_file(
