@@ -155,6 +155,8 @@ class BucketPlan:
     given_secret: str | None = None
     # The pod's own identity opens the bucket (a role behind its ServiceAccount): there is no key.
     keyless: bool = False
+    # Whoever wrote the project's spec chose the bucket: its own tag has to agree before we use our rights on it.
+    named: bool = False
 
     @property
     def location(self) -> str:

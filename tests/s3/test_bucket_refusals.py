@@ -66,7 +66,7 @@ def test_a_bucket_of_a_projects_name_that_is_not_ours_is_left_alone(place: Place
     client.put_object(Bucket=plan.bucket, Key="theirs", Body=b"x")
     if tags:
         client.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": [tags]})
-    with pytest.raises(ProvisionFailed, match="is there and is not this project's"):
+    with pytest.raises(ProvisionFailed, match="is not this project's: name one for all in TENANTRY_STORAGE_BUCKET"):
         place.provisioner().ensure(plan)
     place.provisioner().remove(plan)
     assert place.server.keys_in(plan.bucket) == ["theirs"]
@@ -80,6 +80,33 @@ def test_an_empty_bucket_that_somebody_made_is_taken_with_its_tags(place: Place)
     place.provisioner().ensure(plan)
     tags = {tag["Key"]: tag["Value"] for tag in client.get_bucket_tagging(Bucket=plan.bucket)["TagSet"]}
     assert tags == {"cost": "team-a", "tenantry.dev/owner": plan.label}
+
+
+@pytest.mark.parametrize("keyless", [False, True])
+def test_a_bucket_that_a_spec_names_has_to_agree(place: Place, plan: BucketPlan, *, keyless: bool) -> None:
+    """Else a spec could name a neighbour's prefix, or any bucket of the account, and have a key to it, or delete it."""
+    client, other = place.server.client(), place.plan("signs")
+    place.provisioner().ensure(other)
+    client.put_object(Bucket=other.bucket, Key=f"{other.prefix}model", Body=b"theirs")
+    empty = place.server.bucket()
+    bold = replace(plan, named=True, keyless=keyless)
+    for target in (
+        replace(bold, bucket=other.bucket, prefix=other.prefix),
+        replace(bold, bucket=other.bucket, prefix=""),
+        replace(bold, bucket=empty, prefix=""),
+        replace(bold, bucket=empty, prefix="part/"),
+    ):
+        with pytest.raises(ProvisionFailed, match=r"is not this project's: choose another in spec\.artifacts"):
+            place.provisioner().ensure(target)
+        place.provisioner().remove(target)
+    assert place.server.keys_in(other.bucket) == [f"{other.prefix}model"]
+    assert place.store.values.keys() == {f"bucket.{other.user}"}
+    consent = {"Key": "tenantry.dev/owner", "Value": plan.label}
+    client.put_bucket_tagging(Bucket=empty, Tagging={"TagSet": [consent]})
+    agreed = replace(bold, bucket=empty, prefix="part/")
+    key = place.provisioner().ensure(agreed)
+    assert place.provisioner().stores(agreed, key).ok
+    place.provisioner().remove(agreed)
 
 
 def test_a_policy_that_somebody_changed_is_put_right(place: Place, plan: BucketPlan) -> None:

@@ -23,7 +23,11 @@ _MOST: Final = 1000
 
 
 class Buckets:
-    """A plan with a prefix is for a bucket that is there for all and stays; one without, for a bucket of its own."""
+    """A plan with a prefix is for a bucket that is there for all and stays; one without, for a bucket of its own.
+
+    One that a project's spec names is somebody's: our rights on it are used only where its tag says that it is for this
+    project. Else whoever may write a spec could have a key to any bucket that the administrator reaches.
+    """
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -31,16 +35,20 @@ class Buckets:
     def ensure(self, plan: BucketPlan) -> None:
         """At rest this is one read."""
         with explained(f"bucket {plan.bucket}"):
-            if plan.prefix:
+            if not plan.prefix:
+                self._ensure_own(plan)
+            elif plan.named:
+                self._check_consent(plan)
+            else:
                 # HEAD would say no more than a status.
                 self._clients.s3.list_objects_v2(Bucket=plan.bucket, Prefix=plan.prefix, MaxKeys=1)
-            else:
-                self._ensure_own(plan)
 
     def owns(self, plan: BucketPlan) -> bool:
         """Say whether the bucket is the project's, or has a part for it. Reads only."""
+        if plan.prefix and not plan.named:
+            return True
         with explained(f"bucket {plan.bucket}"):
-            return bool(plan.prefix) or self._tags(plan.bucket).get(_TAG) == plan.label
+            return self._tags(plan.bucket).get(_TAG) == plan.label
 
     def remove(self, plan: BucketPlan) -> None:
         """Delete all objects with all versions, and the project's own bucket."""
@@ -81,15 +89,15 @@ class Buckets:
         tags = self._tags(plan.bucket)
         if tags.get(_TAG) == plan.label:
             return
-        # One without our tag and without an object is what a kill between the two calls leaves.
-        if _TAG in tags or self._holds_something(plan.bucket):
-            raise ProvisionFailed(
-                f"bucket {plan.bucket} is there and is not this project's: name one for all in "
-                f"TENANTRY_STORAGE_BUCKET, or if it is, set its tag {_TAG} to '{plan.label}'"
-            )
+        if _TAG in tags or not self._is_free(plan):
+            raise _not_ours(plan)
         self._create(plan.bucket)
         wanted = [{"Key": key, "Value": value} for key, value in (tags | {_TAG: plan.label}).items()]
         self._clients.s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": wanted})
+
+    def _check_consent(self, plan: BucketPlan) -> None:
+        if self._tags(plan.bucket).get(_TAG) != plan.label:
+            raise _not_ours(plan)
 
     def _tags(self, bucket: str) -> dict[str, str]:
         """Return the bucket's tags: none when there is no such bucket. Not every storage tells these apart."""
@@ -110,13 +118,22 @@ class Buckets:
             if code_of(error) != "BucketAlreadyOwnedByYou":
                 raise
 
-    def _holds_something(self, bucket: str) -> bool:
+    def _is_free(self, plan: BucketPlan) -> bool:
+        """Say whether nobody has it: it is not there, or as a kill leaves it, with no tag of ours and no object."""
         try:
-            return bool(self._clients.s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("KeyCount"))
+            found = self._clients.s3.list_objects_v2(Bucket=plan.bucket, MaxKeys=1)
         except ClientError as error:
             if code_of(error) == "NoSuchBucket":
-                return False
+                return True
             raise
+        return not found.get("KeyCount") and not plan.named
+
+
+def _not_ours(plan: BucketPlan) -> ProvisionFailed:
+    other = "choose another in spec.artifacts" if plan.named else "name one for all in TENANTRY_STORAGE_BUCKET"
+    return ProvisionFailed(
+        f"bucket {plan.bucket} is not this project's: {other}, or if it is, set its tag {_TAG} to '{plan.label}'"
+    )
 
 
 def _versions(client: Any, place: dict[str, str]) -> Iterator[dict[str, str]]:
