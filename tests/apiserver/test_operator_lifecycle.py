@@ -148,6 +148,8 @@ def test_whoever_thinks_better_of_it_gets_the_finalizer_off(installed: Installed
 
 def test_whoever_names_the_place_of_another_project_is_told_so(installed: Installed, operator: RunningOperator) -> None:
     bucket = installed.storage.bucket()
+    for_the_workspace = [{"Key": "tenantry.dev/owner", "Value": f"tenantry.dev/project: {installed.workspace}"}]
+    installed.storage.client().put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": for_the_workspace})
     installed.create_project("first", artifacts={"bucket": bucket, "prefix": "team/"})
     installed.until_applied("first")
     installed.create_project("second", artifacts={"bucket": bucket, "prefix": "team/inner/"})

@@ -101,11 +101,14 @@ def test_a_bucket_that_a_spec_names_has_to_agree(place: Place, plan: BucketPlan,
         place.provisioner().remove(target)
     assert place.server.keys_in(other.bucket) == [f"{other.prefix}model"]
     assert place.store.values.keys() == {f"bucket.{other.user}"}
-    consent = {"Key": "tenantry.dev/owner", "Value": plan.label}
-    client.put_bucket_tagging(Bucket=empty, Tagging={"TagSet": [consent]})
     agreed = replace(bold, bucket=empty, prefix="part/")
-    key = place.provisioner().ensure(agreed)
-    assert place.provisioner().stores(agreed, key).ok
+    for consent in (plan.label, plan.label.rpartition("/")[0]):  # For the project, or for its workspace.
+        tags = [{"Key": "tenantry.dev/owner", "Value": consent}]
+        client.put_bucket_tagging(Bucket=empty, Tagging={"TagSet": tags})
+        key = place.provisioner().ensure(agreed)
+        assert place.provisioner().stores(agreed, key).ok
+    with pytest.raises(ProvisionFailed):
+        place.provisioner().ensure(replace(agreed, prefix=""))
     place.provisioner().remove(agreed)
 
 

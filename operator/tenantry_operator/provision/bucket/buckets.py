@@ -26,7 +26,7 @@ class Buckets:
     """A plan with a prefix is for a bucket that is there for all and stays; one without, for a bucket of its own.
 
     One that a project's spec names is somebody's: our rights on it are used only where its tag says that it is for this
-    project. Else whoever may write a spec could have a key to any bucket that the administrator reaches.
+    project or workspace. Else whoever may write a spec could have a key to any bucket that the administrator reaches.
     """
 
     def __init__(self, clients: Clients) -> None:
@@ -48,7 +48,7 @@ class Buckets:
         if plan.prefix and not plan.named:
             return True
         with explained(f"bucket {plan.bucket}"):
-            return self._tags(plan.bucket).get(_TAG) == plan.label
+            return self._agrees(plan)
 
     def remove(self, plan: BucketPlan) -> None:
         """Delete all objects with all versions, and the project's own bucket."""
@@ -96,8 +96,13 @@ class Buckets:
         self._clients.s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": wanted})
 
     def _check_consent(self, plan: BucketPlan) -> None:
-        if self._tags(plan.bucket).get(_TAG) != plan.label:
+        if not self._agrees(plan):
             raise _not_ours(plan)
+
+    def _agrees(self, plan: BucketPlan) -> bool:
+        """A tag may name the project, or, where projects have parts, the workspace: the label without its last name."""
+        wanted = {plan.label, plan.label.rpartition("/")[0]} if plan.prefix else {plan.label}
+        return self._tags(plan.bucket).get(_TAG) in wanted
 
     def _tags(self, bucket: str) -> dict[str, str]:
         """Return the bucket's tags: none when there is no such bucket. Not every storage tells these apart."""
