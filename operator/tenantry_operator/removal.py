@@ -93,7 +93,8 @@ class Removal:
         return True
 
     def _delete(self, key: ProjectKey, project: Project) -> None:
-        self.databases.remove(database_name(key))
+        # The database last: killed in between, its address still says that there is something to go on with.
         self.artifacts.remove(plan_artifacts(key, self.installation, project.spec.artifacts))
+        self.databases.remove(database_name(key))
         self.catalog.delete_project(key)
         log.info("project deleted with its data", project=str(key))
