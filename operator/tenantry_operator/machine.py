@@ -53,7 +53,7 @@ def machine_operator(settings: Settings, make_runtime: MakeRuntime = ProcessRunt
 
     def build(engine: Engine, calls: Calls) -> Parts:
         source = Directory(settings.source_directory, state / "manifests", calls.changed)
-        runtime = make_runtime(state / "runtime", on_exit=lambda key, _: calls.ended(key), on_recovery=calls.ended)
+        runtime = make_runtime(state / "runtime", on_exit=lambda key, _: calls.touched(key), on_recovery=calls.touched)
         servers = Servers(runtime, Backends(engine))
         return Parts(source, servers, _reconciler(settings, engine, source, runtime, servers), servers_end_with_us=True)
 

@@ -47,10 +47,8 @@ class Calls:
 
     # A manifest changed.
     changed: Callable[[Key], None]
-    # Something that was made for this key changed.
+    # Something that was made for this key changed: an object, or a server that ended by itself, or runs again.
     touched: Callable[[Key], None]
-    # A server ended by itself, or runs again.
-    ended: Callable[[ProjectKey], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Operator:
         self._reconciling = WorkQueue[Key]("reconcile", self._reconcile, _RECONCILERS)
         self._attending = WorkQueue[ProjectKey]("attend", self._attend, _ATTENDANTS)
         self._catalog, self._backends = Catalog(self._engine), Backends(self._engine)
-        self._parts = build(self._engine, Calls(self._changed, self._touched, self._ended))
+        self._parts = build(self._engine, Calls(self._changed, self._touched))
         self._demand = Demand(catalog_url, seen=self._seen, connected=self._look_at_everything)
 
     @property
@@ -129,13 +127,9 @@ class Operator:
                     self._reconciling.add(other)
 
     def _touched(self, key: Key) -> None:
-        self._reconciling.add(key)
+        """The door first, then the conditions."""
         if isinstance(key, ProjectKey):
             self._attending.add(key)
-
-    def _ended(self, key: ProjectKey) -> None:
-        """A server ended by itself, or runs again: the door first, then the conditions."""
-        self._attending.add(key)
         self._reconciling.add(key)
 
     def _seen(self, key: ProjectKey, use: Use) -> None:

@@ -29,7 +29,7 @@ from tenantry_operator.plan.project import plan_project
 from tenantry_operator.plan.server import plan_server
 from tenantry_operator.plan.workspace import plan_workspace
 from tenantry_operator.provision import Artifacts, Databases
-from tenantry_operator.publish import Catalog, Judge
+from tenantry_operator.publish import Catalog, Judge, Published
 from tenantry_operator.removal import Removal
 from tenantry_operator.rotation import Rotation
 from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused
@@ -83,7 +83,8 @@ class Reconciler:
         self.source.protect(key, wanted=declared.resource.spec.deletion_policy is DeletionPolicy.DELETE)
         self.catalog.publish_workspace(plan)
         refusal = self._surround(plan)
-        projects = sum(isinstance(other, ProjectKey) and other.workspace == key.workspace for other in self._declared())
+        others = self.source.declared()
+        projects = sum(isinstance(other, ProjectKey) and other.workspace == key.workspace for other in others)
         self.source.report_workspace(key, workspace_status(plan, projects, refusal, declared.problem))
         return _outcome(refusal is None)
 
@@ -93,9 +94,6 @@ class Reconciler:
         except WorkspaceRefused as refusal:
             return refusal
         return None
-
-    def _declared(self) -> list[Key]:
-        return list(self.source.declared())
 
     def _project(self, key: ProjectKey) -> Outcome:
         try:
@@ -115,14 +113,14 @@ class Reconciler:
             return self._orphan(key, declared.resource.metadata.generation)
         plan = plan_project(declared.resource, workspace.resource, self.installation)
         self.source.protect(key, wanted=declared.resource.spec.deletion_policy is not DeletionPolicy.RETAIN)
-        observed = self._bring_about(plan)
+        published = self.catalog.project(key)
+        observed = self._bring_about(plan, published)
         judge = partial(conditions_of, plan, observed, problem=declared.problem)
-        self._publish(plan_workspace(workspace.resource), plan, judge)
+        self._publish(plan_workspace(workspace.resource), plan, judge, is_new=published is None)
         return _judged(plan, observed)
 
-    def _bring_about(self, plan: ProjectPlan) -> Observed:
+    def _bring_about(self, plan: ProjectPlan, published: Published | None) -> Observed:
         """Apply the plan and look what came of it; what was found well a moment ago is not asked again."""
-        published = self.catalog.project(plan.key)
         known = self.trust.recall(plan, published)
         applied = self._apply(plan, again=known is None)
         if known and known.well and not applied.server_problem:
@@ -178,20 +176,19 @@ class Reconciler:
                 f"{place} is, or overlaps, the place of project {holder}: name another in spec.artifacts"
             )
 
-    def _publish(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge) -> None:
-        before = self.catalog.project(plan.key)
+    def _publish(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge, *, is_new: bool) -> None:
         if plan.paused:
             # Whoever fences a project means now, paused or not.
             self.catalog.publish_fence(plan.key, fenced=plan.fenced)
             news = self.catalog.publish_conditions(plan.key, judge)
         else:
             news = self.catalog.publish_project(workspace, plan, judge)
-        self._tell(plan.key, news, is_new=before is None)
+        self._tell(plan.key, news, is_new=is_new)
         if published := self.catalog.project(plan.key):
             asleep = isinstance(self.runtime.state(plan.key), Stopped)
-            status = project_status(plan, published.conditions, asleep=asleep, public_url=self.public_url)
             made_at = self.rotation.made_at(plan)
-            self.source.report_project(plan.key, status.model_copy(update={"credentials_made_at": made_at}))
+            status = project_status(plan, published.conditions, made_at, asleep=asleep, public_url=self.public_url)
+            self.source.report_project(plan.key, status)
 
     def _orphan(self, key: ProjectKey, generation: int) -> Outcome:
         """Its workspace is not declared: the door refuses it, and nothing is made or taken away."""

@@ -47,7 +47,12 @@ def conditions_of(
 
 
 def project_status(
-    plan: ProjectPlan, published: tuple[Condition, ...], *, asleep: bool, public_url: str
+    plan: ProjectPlan,
+    published: tuple[Condition, ...],
+    credentials_made_at: datetime | None,
+    *,
+    asleep: bool,
+    public_url: str,
 ) -> ProjectStatus:
     """Return what `kubectl get` shows. `published` are the conditions with their times."""
     return ProjectStatus(
@@ -58,6 +63,7 @@ def project_status(
         version=plan.mlflow_version,
         database=plan.database.name,
         artifacts=plan.artifacts.location,
+        credentials_made_at=credentials_made_at,
     )
 
 

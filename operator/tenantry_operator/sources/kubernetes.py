@@ -65,8 +65,7 @@ class Kubernetes:
         self._keeping = Thread(target=self._keep, name="keep watching", daemon=True)
 
     def start(self) -> None:
-        for kind in _KINDS:
-            self._list(kind)
+        self._list_all()
         self._complete = True
         for key in self.declared():
             self._changed(key)
@@ -93,26 +92,20 @@ class Kubernetes:
 
     def workspace(self, key: WorkspaceKey) -> Declared[Workspace] | None:
         found = self._shelf.get(key)
-        if found is None or not isinstance(found.good, Workspace):
-            return None
-        resource, removed = self._with_policy(found, found.good), self._removed(found)
-        return Declared(resource, removed, found.problem, found.going_since)
+        return self._declared(found, found.good) if found and isinstance(found.good, Workspace) else None
 
     def project(self, key: ProjectKey) -> Declared[Project] | None:
         found = self._shelf.get(key)
-        if found is None or not isinstance(found.good, Project):
-            return None
-        resource, removed = self._with_policy(found, found.good), self._removed(found)
-        return Declared(resource, removed, found.problem, found.going_since)
+        return self._declared(found, found.good) if found and isinstance(found.good, Project) else None
 
     def release(self, key: Key) -> None:
         found = self._shelf.get(key)
-        if found and found.going:
+        if found and found.going_since:
             self._write_finalizers(found, [name for name in found.finalizers if name != FINALIZER])
 
     def protect(self, key: Key, *, wanted: bool) -> None:
         found = self._shelf.get(key)
-        if found is None or found.going or wanted == (FINALIZER in found.finalizers):
+        if found is None or found.going_since or wanted == (FINALIZER in found.finalizers):
             return
         others = [name for name in found.finalizers if name != FINALIZER]
         self._write_finalizers(found, [*others, *([FINALIZER] if wanted else [])])
@@ -140,35 +133,25 @@ class Kubernetes:
         if news and resource.key:
             self._changed(resource.key)
 
-    def _removed(self, found: Resource) -> bool:
-        """Whoever deletes has the time of grace to think better of it: deletionPolicy Retain, written then, holds."""
-        if not found.going:
-            return False
-        keeps = self._keeps_data(found)
-        until = (found.going_since or datetime.now(UTC)) + self._grace
+    def _declared(self, found: Resource, good: R) -> Declared[R]:
+        """Whoever deletes has the time of grace to think better of it: deletionPolicy Retain, written then, holds. When
+        the kind itself is removed from the cluster, nobody asked for the data of any one resource to go.
+        """
+        if found.going_since is None:
+            return Declared(good, removed=False, problem=found.problem)
+        keeps = good.spec.deletion_policy is DeletionPolicy.RETAIN or self._reporter.is_going(found.kind)
+        until = found.going_since + self._grace
         if not keeps and datetime.now(UTC) < until:
             raise Patience(f"data is removed after {until.isoformat()}: until then deletionPolicy Retain keeps it")
-        return True
-
-    def _keeps_data(self, found: Resource) -> bool:
-        """When the kind itself is removed from the cluster, nobody asked for the data of any one resource to go."""
-        assert found.good
-        return found.good.spec.deletion_policy is DeletionPolicy.RETAIN or self._reporter.is_going(found.kind)
-
-    def _with_policy(self, found: Resource, resource: R) -> R:
-        if not found.going or not self._keeps_data(found):
-            return resource
-        spec = resource.spec.model_copy(update={"deletion_policy": DeletionPolicy.RETAIN})
-        return resource.model_copy(update={"spec": spec})
+        policy = DeletionPolicy.RETAIN if keeps else good.spec.deletion_policy
+        resource = good.model_copy(update={"spec": good.spec.model_copy(update={"deletion_policy": policy})})
+        return Declared(resource, removed=True, problem=found.problem, removed_at=found.going_since)
 
     def _report(self, key: Key, status: Status) -> None:
         found = self._shelf.get(key)
         if found is None:
             return
-        conditions = _with_times(status.conditions, found)
-        written = status.model_copy(update={"conditions": conditions}).model_dump(
-            mode="json", by_alias=True, exclude_none=True
-        )
+        written = _written(status, found)
         if not written.items() <= found.status.items():
             self.note(None, self._reporter.write_status(found, written))
 
@@ -177,13 +160,8 @@ class Kubernetes:
         log.warning("manifest refused", kind=resource.kind, name=resource.name, namespace=resource.namespace,
                     reason=resource.problem)  # fmt: skip
         if resource.good is None:
-            status = refused_status(resource.problem)
-            conditions = _with_times(status.conditions, resource)
-            written = status.model_copy(update={"conditions": conditions}).model_dump(
-                mode="json", by_alias=True, exclude_none=True
-            )
             try:
-                self._reporter.write_status(resource, written)
+                self._reporter.write_status(resource, _written(refused_status(resource.problem), resource))
             except OperatorError as error:
                 log.warning("status not written", name=resource.name, reason=str(error))
 
@@ -191,19 +169,18 @@ class Kubernetes:
         if list(found.finalizers) != finalizers:
             self.note(None, self._reporter.write_finalizers(found, finalizers))
 
+    def _list_all(self) -> None:
+        for kind in _KINDS:
+            self._list(kind)
+
     def _list(self, kind: str) -> None:
         there = set()
         for document in self._reporter.all(kind, self._namespaces):
-            if self._is_ours(document):
-                there.add((document["metadata"].get("namespace", ""), document["metadata"]["name"]))
-                self.note(None, {"apiVersion": API_VERSION, "kind": kind, **document})
+            there.add((document["metadata"].get("namespace", ""), document["metadata"]["name"]))
+            self.note(None, {"apiVersion": API_VERSION, "kind": kind, **document})
         for gone in self._shelf.keep_only(kind, frozenset(there)):
             if gone.key:
                 self._changed(gone.key)
-
-    def _is_ours(self, document: dict[str, Any]) -> bool:
-        namespace = document["metadata"].get("namespace", "")
-        return not namespace or not self._namespaces or namespace in self._namespaces
 
     def _keep(self) -> None:
         """Kopf ends when a kind is no longer served. Once it is again, everything is listed, and kopf begins anew."""
@@ -220,8 +197,7 @@ class Kubernetes:
                 log.info("custom resources cannot be listed", reason=str(error))
 
     def _begin_anew(self) -> None:
-        for kind in _KINDS:
-            self._list(kind)
+        self._list_all()
         self._watching = Thread(target=self._watch, name="kopf", daemon=True)
         self._watching.start()
 
@@ -237,11 +213,16 @@ class Kubernetes:
         self._behind = frozenset(behind)
         if self._is_behind:
             log.error("a watch is dead: the liveness probe fails, and Kubernetes starts the operator again")
-            for kind in _KINDS:
-                self._list(kind)
+            self._list_all()
 
     def _watch(self) -> None:
         watch(tuple(_KINDS.values()), self._namespaces, self.note, self._stop)
+
+
+def _written(status: Status, found: Resource) -> dict[str, Any]:
+    """Return the status as the API server gets it, each condition with a time."""
+    timed = status.model_copy(update={"conditions": _with_times(status.conditions, found)})
+    return timed.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _with_times(conditions: tuple[Condition, ...], found: Resource) -> tuple[Condition, ...]:

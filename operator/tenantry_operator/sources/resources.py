@@ -32,7 +32,6 @@ class Resource:
     status: Document
     finalizers: tuple[str, ...] = ()
     # Deleted, and waiting for its finalizers.
-    going: bool = False
     going_since: datetime | None = None
     problem: str = ""
 
@@ -101,7 +100,7 @@ def _identity(document: Document) -> tuple[str, str, str]:
 def _declares(resource: Resource) -> tuple[object, ...]:
     """What counts as news: not a status that we wrote ourselves."""
     declared = resource.good.model_copy(update={"status": None}) if resource.good else None
-    return resource.uid, declared, resource.going, resource.problem
+    return resource.uid, declared, resource.going_since, resource.problem
 
 
 def _read(document: Document, known: Resource | None) -> Resource:
@@ -116,7 +115,6 @@ def _read(document: Document, known: Resource | None) -> Resource:
         good=None,
         status=document.get("status", {}),
         finalizers=tuple(metadata.get("finalizers", ())),
-        going="deletionTimestamp" in metadata,
         going_since=datetime.fromisoformat(metadata["deletionTimestamp"]) if "deletionTimestamp" in metadata else None,
     )
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import kopf
 
 from tenantry_crds.meta import GROUP, VERSION
+from tenantry_operator.plan.objects.metadata import MANAGER
 
 __all__ = ["Note", "watch"]
 
@@ -35,7 +36,7 @@ async def _watch(kinds: Collection[str], namespaces: Collection[str], note: Note
         clusterwide=not namespaces,
         namespaces=namespaces,
         # Else it asks for the name of its user, and a pod's has none.
-        identity="tenantry-operator",  # type: ignore[arg-type]  # a NewType that kopf does not export
+        identity=MANAGER,  # type: ignore[arg-type]  # a NewType that kopf does not export
         stop_flag=ended,
     )
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import SecretStr
 
@@ -16,14 +14,14 @@ from tenantry_crds.project import Size
 from tenantry_operator.facts import BucketPlan, ServerPlan, Site
 from tenantry_operator.plan.objects.metadata import Manifest, backend_name, labels, manifest, namespace, selector
 from tenantry_operator.plan.objects.network import PORT, network_policy
+from tenantry_operator.plan.objects.pod import SCRATCH, container, database_url, encoded, pod, with_authority
 
-__all__ = ["SETTINGS", "address", "backend_objects", "with_authority"]
+__all__ = ["SETTINGS", "address", "backend_objects"]
 
 # The annotation of a pod that says which settings it was made with.
 SETTINGS: Final = f"{GROUP}/settings"
 _PORT: Final = 8080
 _SETTINGS: Final = "/etc/tenantry/backend"
-_SCRATCH: Final = "/tmp"  # noqa: S108  a volume of the pod's own
 # Seconds that requests in flight have, and with the lame duck before and a margin the pod's own limit.
 _GRACE: Final = 20
 _TERMINATION: Final = 40
@@ -42,7 +40,7 @@ def backend_objects(plan: ServerPlan, secret: SecretStr, site: Site) -> tuple[Ma
     return (
         _service_account(plan, site),
         network_policy(plan.key, site),
-        manifest("v1", "Secret", backend_name(plan.key), plan.key, site, type="Opaque", data=_encoded(settings)),
+        manifest("v1", "Secret", backend_name(plan.key), plan.key, site, type="Opaque", data=encoded(settings)),
         _service(plan, site),
         _deployment(plan, site, _digest(settings)),
     )
@@ -88,50 +86,24 @@ def _deployment(plan: ServerPlan, site: Site, digest: str) -> Manifest:
 
 def _pod(plan: ServerPlan, site: Site) -> Manifest:
     name = backend_name(plan.key)
-    pod: Manifest = {
-        "serviceAccountName": name,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": _TERMINATION,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [_container(plan, site)],
-        "volumes": [
-            # Readable for whichever user the pod runs as: no other container sees this volume.
-            {"name": "settings", "secret": {"secretName": name, "defaultMode": 0o444}},
-            {"name": "scratch", "emptyDir": {}},
-        ],
-    }
-    if site.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": secret} for secret in site.pull_secrets]
-    return pod
+    return pod(site, name, _container(plan, site), serviceAccountName=name, terminationGracePeriodSeconds=_TERMINATION)
 
 
 def _container(plan: ServerPlan, site: Site) -> Manifest:
     cpu, memory, most = _RESOURCES[plan.size]
     listens = {"tcpSocket": {"port": PORT}}
-    return {
-        "name": "mlflow",
-        "image": site.image,
-        "imagePullPolicy": site.pull_policy,
-        "command": ["python", "-m", "tenantry_backend.pod"],
-        "ports": [{"name": PORT, "containerPort": _PORT, "protocol": "TCP"}],
-        # What a server says last is why it does not start: a condition shows it.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": most}},
+    return container(
+        site,
+        "mlflow",
+        "tenantry_backend.pod",
+        _SETTINGS,
+        ports=[{"name": PORT, "containerPort": _PORT, "protocol": "TCP"}],
+        resources={"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": most}},
         # It listens once its database and its stores are open, not before.
-        "startupProbe": listens | {"periodSeconds": 1, "failureThreshold": 120},
-        "readinessProbe": listens | {"periodSeconds": 5},
-        "livenessProbe": listens | {"periodSeconds": 20, "failureThreshold": 6},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-        "volumeMounts": [
-            {"name": "settings", "mountPath": _SETTINGS, "readOnly": True},
-            {"name": "scratch", "mountPath": _SCRATCH},
-        ],
-    }
+        startupProbe=listens | {"periodSeconds": 1, "failureThreshold": 120},
+        readinessProbe=listens | {"periodSeconds": 5},
+        livenessProbe=listens | {"periodSeconds": 20, "failureThreshold": 6},
+    )
 
 
 def _settings(plan: ServerPlan, secret: SecretStr, site: Site) -> dict[str, str]:
@@ -140,7 +112,7 @@ def _settings(plan: ServerPlan, secret: SecretStr, site: Site) -> dict[str, str]
         raise TypeError("a pod keeps its artifacts in a bucket, not in a directory")
     key = plan.bucket_key
     settings = {
-        "database_url": with_authority(plan.database_url, f"{_SETTINGS}/ca.crt" if site.database_authority else ""),
+        "database_url": database_url(plan.database_url, site, _SETTINGS),
         "artifact_uri": plan.artifacts.location,
         "s3": {
             "endpoint": site.endpoint or None,
@@ -148,26 +120,12 @@ def _settings(plan: ServerPlan, secret: SecretStr, site: Site) -> dict[str, str]
             "access_key": key.access_key if key else None,
             "secret_key": key.secret_key.get_secret_value() if key else None,
         },
-        "scratch_directory": f"{_SCRATCH}/backend",
+        "scratch_directory": f"{SCRATCH}/backend",
         "secret": secret.get_secret_value(),
         "grace": _GRACE,
         "uid": None,
     }
-    files = {"settings.json": json.dumps(settings, sort_keys=True)}
-    return files | ({"ca.crt": site.database_authority} if site.database_authority else {})
-
-
-def with_authority(database_url: SecretStr, path: str) -> str:
-    """The operator's own path of the authority's certificate means nothing in a pod: say the pod's; empty, say none."""
-    url = urlsplit(database_url.get_secret_value())
-    query = dict(parse_qsl(url.query))
-    if path:
-        query["sslrootcert"] = path
-    return url._replace(query=urlencode(query, safe="/")).geturl()
-
-
-def _encoded(files: Mapping[str, str]) -> dict[str, str]:
-    return {name: b64encode(text.encode()).decode() for name, text in files.items()}
+    return with_authority({"settings.json": json.dumps(settings, sort_keys=True)}, site)
 
 
 def _digest(files: Mapping[str, str]) -> str:

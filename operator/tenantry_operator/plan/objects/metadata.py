@@ -16,6 +16,7 @@ __all__ = [
     "WORKSPACE",
     "Manifest",
     "backend_name",
+    "common_labels",
     "labels",
     "manifest",
     "namespace",
@@ -44,16 +45,20 @@ def backend_name(key: ProjectKey) -> str:
     return f"mlflow-{key.project}"
 
 
-def labels(key: Key, site: Site) -> dict[str, str]:
-    """Return what says whose an object is: pruning and watching go by these."""
-    common = {
+def common_labels(component: str, site: Site) -> dict[str, str]:
+    """Return what everything of this installation carries that its operator made."""
+    return {
         "app.kubernetes.io/managed-by": MANAGER,
         "app.kubernetes.io/name": "tenantry",
-        COMPONENT: "backend" if isinstance(key, ProjectKey) else "workspace",
+        COMPONENT: component,
         INSTALLATION: site.installation,
-        WORKSPACE: key.workspace,
     }
-    return common | ({PROJECT: key.project} if isinstance(key, ProjectKey) else {})
+
+
+def labels(key: Key, site: Site) -> dict[str, str]:
+    """Return what says whose an object is: pruning and watching go by these."""
+    common = common_labels("backend" if isinstance(key, ProjectKey) else "workspace", site)
+    return common | {WORKSPACE: key.workspace} | ({PROJECT: key.project} if isinstance(key, ProjectKey) else {})
 
 
 def selector(key: ProjectKey) -> dict[str, str]:

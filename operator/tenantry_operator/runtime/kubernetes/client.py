@@ -12,14 +12,14 @@ from kubernetes import client as library
 from kubernetes import config
 
 from tenantry_operator.errors import OperatorError
-from tenantry_operator.runtime.kubernetes.kinds import KINDS, Ref, path_of
+from tenantry_operator.plan.objects.metadata import MANAGER
+from tenantry_operator.runtime.kubernetes.kinds import KINDS, Ref, path_of, ref_of
 from tenantry_operator.runtime.kubernetes.pace import Pace
 
 __all__ = ["Client", "ClusterAway", "ClusterRefused", "Document", "connect"]
 
 Document = dict[str, Any]
 
-_MANAGER: Final = "tenantry-operator"
 _JSON: Final = "application/json"
 _TIMEOUT: Final = (5.0, 30.0)
 # Objects in one answer of a list: what is parsed at once stays small.
@@ -92,13 +92,14 @@ class Client:
 
     def apply(self, document: Mapping[str, Any]) -> Document:
         """Server-side apply with our field manager: what we applied before and no longer do is removed."""
-        ref = Ref(document["kind"], document["metadata"].get("namespace", ""), document["metadata"]["name"])
-        return self._write("PATCH", ref, document, "application/apply-patch+yaml", forced=True)
+        return self._write(
+            "PATCH", ref_of(document["kind"], document), document, "application/apply-patch+yaml", forced=True
+        )
 
     def create(self, document: Mapping[str, Any]) -> Document:
         kind, namespace = document["kind"], document["metadata"].get("namespace", "")
         self._count("POST", kind)
-        return self._ask("POST", path_of(kind, namespace), document, [("fieldManager", _MANAGER)])
+        return self._ask("POST", path_of(kind, namespace), document, [("fieldManager", MANAGER)])
 
     def replace(self, ref: Ref, document: Mapping[str, Any]) -> Document:
         """With the version that was read, so that a change in between is a conflict."""
@@ -107,13 +108,10 @@ class Client:
     def merge(self, ref: Ref, change: Mapping[str, Any], subresource: str = "") -> Document:
         return self._write("PATCH", ref, change, "application/merge-patch+json", below=subresource)
 
-    def delete(self, ref: Ref, uid: str = "") -> None:
-        """Nothing happens when it is not there. With `uid`, only the very object that was seen is deleted."""
-        options: Document = {"propagationPolicy": "Background"}
-        if uid:
-            options["preconditions"] = {"uid": uid}
+    def delete(self, ref: Ref) -> None:
+        """Nothing happens when it is not there."""
         try:
-            self._write("DELETE", ref, options, _JSON)
+            self._write("DELETE", ref, {"propagationPolicy": "Background"}, _JSON)
         except ClusterRefused as error:
             if error.status not in _GONE:
                 raise
@@ -127,7 +125,7 @@ class Client:
     ) -> Document:
         self._count(method, ref.kind)
         path = path_of(ref.kind, ref.namespace, ref.name, below)
-        query = [("fieldManager", _MANAGER)] if method != "DELETE" else []
+        query = [("fieldManager", MANAGER)] if method != "DELETE" else []
         return self._ask(method, path, body, [*query, *([("force", "true")] if forced else [])], content)
 
     def _count(self, method: str, kind: str) -> None:
@@ -166,13 +164,13 @@ class Client:
             raise ClusterAway(f"the API server does not answer: {type(error).__name__}") from error
 
 
-def connect(per_second: float, kubeconfig: str | None = None) -> Client:
-    """As the pod's ServiceAccount, or with a kubeconfig: its path, or None for the usual places."""
+def connect(per_second: float) -> Client:
+    """As the pod's ServiceAccount, or else with the kubeconfig of `KUBECONFIG` or the usual place."""
     settings = library.Configuration()
     try:
         config.load_incluster_config(client_configuration=settings)
     except config.ConfigException:
-        config.load_kube_config(config_file=kubeconfig, client_configuration=settings)
+        config.load_kube_config(client_configuration=settings)
     settings.connection_pool_maxsize = 32
     settings.retries = urllib3.Retry(0)
     return Client(library.ApiClient(settings), Pace(per_second))

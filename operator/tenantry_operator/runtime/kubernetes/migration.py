@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from base64 import b64encode
-from typing import Any, Final
+from typing import Final
 
 from pydantic import SecretStr
 
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import Site
-from tenantry_operator.plan.objects.backend import with_authority
-from tenantry_operator.plan.objects.metadata import COMPONENT, INSTALLATION, MANAGER, OF_THE_INSTALLATION
+from tenantry_operator.plan.objects.metadata import OF_THE_INSTALLATION, common_labels
+from tenantry_operator.plan.objects.pod import SCRATCH, container, database_url, encoded, pod, with_authority
 from tenantry_operator.runtime.kubernetes.client import Client, Document
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 
@@ -56,9 +55,9 @@ class JobMigration:
 
     def _last_words(self, name: str) -> str:
         for _, pods in self._client.pages("Pod", self._site.namespace, f"batch.kubernetes.io/job-name={name}"):
-            for pod in pods:
-                for container in pod.get("status", {}).get("containerStatuses", ()):
-                    state = container["state"]
+            for found in pods:
+                for one in found.get("status", {}).get("containerStatuses", ()):
+                    state = one["state"]
                     ended = state.get("terminated") or state.get("waiting") or {}
                     words = str(ended.get("message") or ended.get("reason") or "").strip().splitlines()
                     if words:
@@ -66,67 +65,36 @@ class JobMigration:
         return "see the events of the operator's namespace"
 
     def _metadata(self, name: str) -> Document:
-        labels = {
-            "app.kubernetes.io/managed-by": MANAGER,
-            "app.kubernetes.io/name": "tenantry",
-            OF_THE_INSTALLATION: self._site.installation,
-            COMPONENT: "schema",
-            INSTALLATION: self._site.installation,
-        }
+        labels = {OF_THE_INSTALLATION: self._site.installation} | common_labels("schema", self._site)
         return {"name": name, "namespace": self._site.namespace, "labels": labels}
 
     def _secret(self, name: str, url: SecretStr) -> Document:
-        files = {"url": self._address(url)}
-        if self._site.database_authority:
-            files["ca.crt"] = self._site.database_authority
-        data = {file: b64encode(text.encode()).decode() for file, text in files.items()}
-        return {"apiVersion": "v1", "kind": "Secret", "metadata": self._metadata(name), "type": "Opaque", "data": data}
-
-    def _address(self, url: SecretStr) -> str:
-        return with_authority(url, f"{_FILES}/ca.crt" if self._site.database_authority else "")
+        files = with_authority({"url": database_url(url, self._site, _FILES)}, self._site)
+        metadata = self._metadata(name)
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": encoded(files)}
 
     def _job(self, name: str) -> Document:
         metadata = self._metadata(name)
-        pod: dict[str, Any] = {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [self._container()],
-            "volumes": [
-                {"name": "files", "secret": {"secretName": name, "defaultMode": 0o444}},
-                {"name": "scratch", "emptyDir": {}},
-            ],
-        }
-        if self._site.pull_secrets:
-            pod["imagePullSecrets"] = [{"name": secret} for secret in self._site.pull_secrets]
         spec = {
             "backoffLimit": 0,
             "ttlSecondsAfterFinished": _TTL,
             "activeDeadlineSeconds": _SECONDS,
-            "template": {"metadata": {"labels": metadata["labels"]}, "spec": pod},
+            "template": {
+                "metadata": {"labels": metadata["labels"]},
+                "spec": pod(self._site, name, self._container(), restartPolicy="Never"),
+            },
         }
         return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
     def _container(self) -> Document:
-        return {
-            "name": "migrate",
-            "image": self._site.image,
-            "imagePullPolicy": self._site.pull_policy,
-            "command": ["python", "-m", "tenantry_backend.migrate"],
-            "env": [
+        return container(
+            self._site,
+            "migrate",
+            "tenantry_backend.migrate",
+            _FILES,
+            env=[
                 {"name": "TENANTRY_BACKEND_DATABASE_URL_FILE", "value": f"{_FILES}/url"},
-                {"name": "HOME", "value": "/tmp"},  # noqa: S108  a volume of the pod's own
+                {"name": "HOME", "value": SCRATCH},
             ],
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-            "resources": {"requests": {"cpu": "100m", "memory": "320Mi"}, "limits": {"memory": "1Gi"}},
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": True,
-            },
-            "volumeMounts": [
-                {"name": "files", "mountPath": _FILES, "readOnly": True},
-                {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108
-            ],
-        }
+            resources={"requests": {"cpu": "100m", "memory": "320Mi"}, "limits": {"memory": "1Gi"}},
+        )

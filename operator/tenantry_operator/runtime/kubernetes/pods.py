@@ -15,7 +15,6 @@ from tenantry_operator.plan.objects.backend import SETTINGS, address
 from tenantry_operator.plan.objects.metadata import backend_name, labels, namespace
 from tenantry_operator.provision import SecretStore
 from tenantry_operator.runtime import (
-    Failed,
     Running,
     ServerFailed,
     ServerStarting,
@@ -77,9 +76,11 @@ class KubernetesRuntime:
         state = self.state(plan.key)
         if isinstance(state, Running):
             return state
-        if trouble := isinstance(state, Starting | Failed) and self._trouble(plan.key):
-            raise ServerFailed(str(trouble))
-        raise ServerStarting(state.reason if isinstance(state, Starting | Failed) else "its pod is being made")
+        if not isinstance(state, Starting):
+            raise ServerStarting("its pod is being made")
+        if trouble := self._trouble(plan.key):
+            raise ServerFailed(trouble)
+        raise ServerStarting(state.reason)
 
     def stop(self, key: ProjectKey) -> None:
         deployment = self._deployment(key)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from tenantry_crds.meta import API_VERSION, GROUP, Condition, ConditionStatus
+from tenantry_operator.plan.objects.metadata import MANAGER
 from tenantry_operator.runtime.kubernetes.client import Client, Document
 from tenantry_operator.runtime.kubernetes.kinds import KINDS, Ref
 from tenantry_operator.sources.resources import Resource
 
 __all__ = ["Resources"]
-
-_COMPONENT: Final = "tenantry-operator"
 
 
 class Resources:
@@ -66,8 +65,8 @@ class Resources:
                 "reason": condition.reason,
                 "message": f"{condition.type}: {condition.message}"[:1024],
                 "involvedObject": involved,
-                "source": {"component": _COMPONENT},
-                "reportingComponent": _COMPONENT,
+                "source": {"component": MANAGER},
+                "reportingComponent": MANAGER,
                 "firstTimestamp": now,
                 "lastTimestamp": now,
                 "count": 1,

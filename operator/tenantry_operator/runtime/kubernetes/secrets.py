@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from threading import Lock
 from typing import Final
 
 from pydantic import SecretStr
 
 from tenantry_operator.facts import Site
-from tenantry_operator.plan.objects.metadata import COMPONENT, INSTALLATION, MANAGER
-from tenantry_operator.runtime.kubernetes.client import Client, Document
+from tenantry_operator.plan.objects.metadata import common_labels
+from tenantry_operator.plan.objects.pod import encoded
+from tenantry_operator.runtime.kubernetes.client import Client
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 
 __all__ = ["ClusterSecrets"]
@@ -43,7 +44,6 @@ class ClusterSecrets:
 
     def write(self, name: str, value: SecretStr) -> None:
         """Durable when it returns."""
-        encoded = b64encode(value.get_secret_value().encode()).decode()
         self._client.apply(
             {
                 "apiVersion": "v1",
@@ -54,7 +54,7 @@ class ClusterSecrets:
                     "labels": self._labels(),
                 },
                 "type": "Opaque",
-                "data": {_KEY: encoded},
+                "data": encoded({_KEY: value.get_secret_value()}),
             }
         )
         with self._lock:
@@ -69,10 +69,5 @@ class ClusterSecrets:
         """No underscore in a Secret's name, and no dot in a project's: what stands for it is unique."""
         return f"{self._site.installation}.{name.replace('_', '.').replace('~', '.')}"
 
-    def _labels(self) -> Document:
-        return {
-            "app.kubernetes.io/managed-by": MANAGER,
-            "app.kubernetes.io/name": "tenantry",
-            COMPONENT: _COMPONENT,
-            INSTALLATION: self._site.installation,
-        }
+    def _labels(self) -> dict[str, str]:
+        return common_labels(_COMPONENT, self._site)
