@@ -96,5 +96,6 @@ class Removal:
         # The database last: killed in between, its address still says that there is something to go on with.
         self.artifacts.remove(plan_artifacts(key, self.installation, project.spec.artifacts))
         self.databases.remove(database_name(key))
+        self.runtime.forget(key)
         self.catalog.delete_project(key)
         log.info("project deleted with its data", project=str(key))

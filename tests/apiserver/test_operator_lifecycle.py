@@ -83,6 +83,8 @@ def test_with_delete_the_resource_waits_until_its_data_is_gone(installed: Instal
     installed.server.ask("DELETE", path)
     gone(installed, path)
     assert not database_there(installed, "brief")
+    secrets = installed.server.ask("GET", f"/api/v1/namespaces/{installed.installation}/secrets").body["items"]
+    assert [one["metadata"]["name"] for one in secrets if one["metadata"]["name"].endswith(".brief")] == []
     assert bucket not in [one["Name"] for one in installed.storage.client().list_buckets()["Buckets"]]
 
 

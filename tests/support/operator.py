@@ -90,6 +90,9 @@ class MemoryRuntime:
     def dismantle(self, key: ProjectKey) -> None:
         pass
 
+    def forget(self, key: ProjectKey) -> None:
+        pass
+
     def close(self) -> None:
         for key in list(self._servers):
             self.stop(key)

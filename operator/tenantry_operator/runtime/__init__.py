@@ -101,6 +101,9 @@ class Runtime(Protocol):
     def dismantle(self, key: ProjectKey) -> None:
         """Take away what `prepare` made; the server must be stopped. Idempotent."""
 
+    def forget(self, key: ProjectKey) -> None:
+        """Take away what outlives `dismantle` so that the project is found again: its data is deleted. Idempotent."""
+
     def start(self, plan: ServerPlan) -> Running:
         """Keep a server running from now on, and return when it answers; at once when it does already. A runtime that
         does not wait raises `ServerStarting`.

@@ -106,7 +106,7 @@ class KubernetesRuntime:
         self._applier.remove(key)
         self._addresses.pop(key, None)
 
-    def forget_secret(self, key: ProjectKey) -> None:
+    def forget(self, key: ProjectKey) -> None:
         self._passwords.remove(_guard_name(key))
 
     def close(self) -> None:

@@ -84,6 +84,9 @@ class ProcessRuntime:
     def dismantle(self, key: ProjectKey) -> None:
         """See `ensure_workspace`."""
 
+    def forget(self, key: ProjectKey) -> None:
+        """See `ensure_workspace`."""
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
