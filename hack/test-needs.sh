@@ -8,15 +8,9 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing
 command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  echo "Tests that need these are skipped; install them to run all:$missing" >&2
-  exit 0
-fi
-echo "Installing for the tests:$missing" >&2
-# Debian's package would start a server of its own; only its binaries are wanted.
-mkdir -p /etc/postgresql-common
-[ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
 # shellcheck disable=SC2086 # names, one word each
-apt-get install -qq -y --no-install-recommends $missing >/dev/null
+"$(dirname "$0")/debian.sh" $missing || {
+  status=$?
+  [ "$status" = 3 ] || exit "$status"
+  echo "Tests that need these are skipped." >&2
+}
