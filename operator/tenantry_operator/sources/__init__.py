@@ -81,8 +81,10 @@ class Watched(Source, Protocol):
 class Reporter(Protocol):
     """What a source of custom resources reads and writes beside its watches. Each write is one call."""
 
-    def all(self, kind: str, namespaces: Collection[str]) -> list[dict[str, Any]]:
-        """Return every resource of a kind; if it has namespaces, those of the listed ones, or without any of all."""
+    def all(self, kind: str, namespaces: Collection[str]) -> tuple[int, list[dict[str, Any]]]:
+        """Return every resource of a kind, and the version up to which that is all; if the kind has namespaces, those
+        of the listed ones, or without any of all.
+        """
 
     def versions(self, kind: str, namespaces: Collection[str]) -> dict[tuple[str, str], int]:
         """Return the version of each resource, by namespace and name."""

@@ -175,10 +175,11 @@ class Kubernetes:
 
     def _list(self, kind: str) -> None:
         there = set()
-        for document in self._reporter.all(kind, self._namespaces):
+        version, documents = self._reporter.all(kind, self._namespaces)
+        for document in documents:
             there.add((document["metadata"].get("namespace", ""), document["metadata"]["name"]))
             self.note(None, {"apiVersion": API_VERSION, "kind": kind, **document})
-        for gone in self._shelf.keep_only(kind, frozenset(there)):
+        for gone in self._shelf.keep_only(kind, frozenset(there), version):
             if gone.key:
                 self._changed(gone.key)
 

@@ -63,14 +63,17 @@ class Shelf:
             return read, known is None or _declares(known) != _declares(read)
 
     def remove(self, document: Document) -> Resource | None:
+        """Forget one that is gone, unless a newer one has its name."""
         with self._lock:
-            return self._remove(_identity(document))
+            return self._remove(_identity(document), _version(document))
 
-    def keep_only(self, kind: str, there: frozenset[tuple[str, str]]) -> list[Resource]:
-        """Forget those of a kind that a list, by namespace and name, no longer has; return them."""
+    def keep_only(self, kind: str, there: frozenset[tuple[str, str]], version: int) -> list[Resource]:
+        """Forget those of a kind that a list, by namespace and name, no longer has; return them. A list of `version`
+        says nothing of what came after it.
+        """
         with self._lock:
             gone = [which for which in self._all if which[0] == kind and which[1:] not in there]
-            return [resource for which in gone if (resource := self._remove(which))]
+            return [resource for which in gone if (resource := self._remove(which, version))]
 
     def get(self, key: Key) -> Resource | None:
         with self._lock:
@@ -85,9 +88,12 @@ class Shelf:
         with self._lock:
             return {which[1:]: found.version for which, found in self._all.items() if which[0] == kind}
 
-    def _remove(self, which: tuple[str, str, str]) -> Resource | None:
-        found = self._all.pop(which, None)
-        if found and found.key:
+    def _remove(self, which: tuple[str, str, str], version: int) -> Resource | None:
+        found = self._all.get(which)
+        if found is None or found.version > version:
+            return None
+        del self._all[which]
+        if found.key:
             self._by_key.pop(found.key, None)
         return found
 
@@ -95,6 +101,10 @@ class Shelf:
 def _identity(document: Document) -> tuple[str, str, str]:
     metadata = document["metadata"]
     return document["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def _version(document: Document) -> int:
+    return int(document["metadata"]["resourceVersion"])
 
 
 def _declares(resource: Resource) -> tuple[object, ...]:
@@ -111,7 +121,7 @@ def _read(document: Document, known: Resource | None) -> Resource:
         namespace=namespace,
         name=name,
         uid=metadata["uid"],
-        version=int(metadata["resourceVersion"]),
+        version=_version(document),
         good=None,
         status=document.get("status", {}),
         finalizers=tuple(metadata.get("finalizers", ())),

@@ -62,20 +62,25 @@ class Live:
         return key
 
     def remove(self, kind: str, document: Mapping[str, Any]) -> Key | None:
-        """Forget an object that is gone; return whose it was."""
+        """Forget an object that is gone, unless a newer one has its name; return whose it was."""
         ref, key = ref_of(kind, document), key_of(document)
         with self._lock:
+            known = self._objects.get(ref)
+            if known and known[0] > _version(document):
+                return None
             self._objects.pop(ref, None)
             if key is not None:
                 self._by_key[key].discard(ref)
         return key
 
-    def keep_only(self, kind: str, namespace: str, there: Iterable[Ref]) -> frozenset[Key]:
-        """Forget what a list of one namespace, or (empty) of all, no longer names; return whose it was."""
+    def keep_only(self, kind: str, namespace: str, there: Iterable[Ref], version: int) -> frozenset[Key]:
+        """Forget what a list of one namespace, or (empty) of all, no longer names; return whose it was. A list of
+        `version` says nothing of what came after it.
+        """
         named = frozenset(there)
         with self._lock:
             listed = {ref for ref in self._objects if ref.kind == kind and namespace in {"", ref.namespace}}
-            gone = listed - named
+            gone = {ref for ref in listed - named if self._objects[ref][0] <= version}
             owners = frozenset(key for key, refs in self._by_key.items() if refs & gone)
             for ref in gone:
                 del self._objects[ref]

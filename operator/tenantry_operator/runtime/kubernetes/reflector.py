@@ -61,7 +61,7 @@ class Reflector:
         for version, documents in self._client.pages(*self._selection):  # noqa: B007  the last counts
             there += [ref_of(self._kind, document) for document in documents]
             self._tell(self._live.put(self._kind, document) for document in documents)
-        self._tell(self._live.keep_only(self._kind, self._selection.namespace, there))
+        self._tell(self._live.keep_only(self._kind, self._selection.namespace, there, int(version)))
         self._alive_at = time.monotonic()
         return version
 

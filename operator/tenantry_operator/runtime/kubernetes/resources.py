@@ -21,13 +21,14 @@ class Resources:
     def __init__(self, client: Client, namespace: str) -> None:
         self._client, self._namespace = client, namespace
 
-    def all(self, kind: str, namespaces: Collection[str]) -> list[Document]:
-        """Return every resource of a kind: with listed namespaces there is no right to see those of others."""
+    def all(self, kind: str, namespaces: Collection[str]) -> tuple[int, list[Document]]:
+        """With listed namespaces there is no right to see those of others."""
         places = namespaces if namespaces and KINDS[kind].namespaced else ("",)
-        return [document for place in places for _, page in self._client.pages(kind, place) for document in page]
+        pages = [page for place in places for page in self._client.pages(kind, place)]
+        return min(int(version) for version, _ in pages), [document for _, found in pages for document in found]
 
     def versions(self, kind: str, namespaces: Collection[str]) -> dict[tuple[str, str], int]:
-        found = (document["metadata"] for document in self.all(kind, namespaces))
+        found = (document["metadata"] for document in self.all(kind, namespaces)[1])
         return {(one.get("namespace", ""), one["name"]): int(one["resourceVersion"]) for one in found}
 
     def write_status(self, resource: Resource, status: Mapping[str, Any]) -> Document:

@@ -42,9 +42,9 @@ def test_what_is_older_or_the_same_is_no_news() -> None:
 def test_what_a_list_of_one_namespace_does_not_name_is_gone_from_that_namespace_alone() -> None:
     live = Live()
     live.put("Service", service(1))
-    assert live.keep_only("Service", "ws-other", ()) == frozenset()
-    assert live.keep_only("Deployment", "", ()) == frozenset()
-    assert live.keep_only("Service", "ws-vision", ()) == {ROADS}
+    assert live.keep_only("Service", "ws-other", (), version=1) == frozenset()
+    assert live.keep_only("Deployment", "", (), version=1) == frozenset()
+    assert live.keep_only("Service", "ws-vision", (), version=1) == {ROADS}
     assert live.get(SERVICE) is None
     assert live.of(ROADS) == frozenset()
 
@@ -53,3 +53,13 @@ def test_an_object_without_our_labels_is_nobodys() -> None:
     live = Live()
     assert live.put("Service", {"metadata": {"name": "a", "namespace": "b", "resourceVersion": "1"}}) is None
     assert live.get(Ref("Service", "b", "a")) is None
+
+
+def test_news_that_come_late_take_nothing_away_that_is_newer() -> None:
+    live = Live()
+    live.put("Service", service(5))
+    assert live.remove("Service", service(4)) is None
+    assert live.keep_only("Service", "", (), version=4) == frozenset()
+    assert live.of(ROADS) == {SERVICE}
+    assert live.remove("Service", service(6)) == ROADS
+    assert live.of(ROADS) == frozenset()
