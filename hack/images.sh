@@ -134,7 +134,7 @@ try() {
   # shellcheck disable=SC2086 # names, one word each
   "run_with_$engine" "$1" python -W ignore - $packages <hack/image_check.py
   code=0
-  said=$("run_with_$engine" "$1" python -m $module 2>&1) || code=$?
+  said=$("run_with_$engine" "$1" python -m "$module" 2>&1) || code=$?
   [ $code = 2 ] || { echo "python -m $module without settings ends with $code, not 2: $said" >&2; exit 1; }
 }
 
