@@ -18,7 +18,7 @@ from hack.demo.browser import Person
 
 from tests.support.cluster import Cluster, Failed
 from tests.support.helm import CHART
-from tests.support.services import ISSUER, MANIFESTS, PUBLIC_URL, S3_IAM_URL, S3_URL, Services, secret
+from tests.support.services import MANIFESTS, PUBLIC_URL, Services, secret
 from tests.support.site import Caller
 from tests.support.wait import until
 
@@ -92,7 +92,7 @@ class Installation:
         self.cluster.apply(_script(name, script.read_text()), _training_pod(name, url))
 
 
-def install(cluster: Cluster, services: Services, **values: Any) -> Installation:
+def install(cluster: Cluster, services: Services) -> Installation:
     """Install, or upgrade, and wait until every pod is ready and the way in leads somewhere."""
     cluster.apply(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
@@ -104,9 +104,9 @@ def install(cluster: Cluster, services: Services, **values: Any) -> Installation
     # Another key would make another log of what is one.
     if cluster.find("secret", "audit", NAMESPACE) is None:
         cluster.apply(secret("audit", NAMESPACE, **{"signing.key": _signing_key()}))
-    given = ("--namespace", NAMESPACE, "--values", "-", "--wait", "--timeout", "5m")
+    given = ("--namespace", NAMESPACE, "--values", str(MANIFESTS / "values.yaml"), "--wait", "--timeout", "5m")
     try:
-        cluster.helm("upgrade", "--install", RELEASE, str(CHART), *given, stdin=json.dumps(_values() | values))
+        cluster.helm("upgrade", "--install", RELEASE, str(CHART), *given)
     except Failed as error:
         raise Failed(f"{error}\n{describe(cluster, NAMESPACE)}") from error
     until(_open, deadline=60, what="the door to answer at its address")
@@ -181,38 +181,6 @@ def _signing_key() -> str:
         .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         .decode()
     )
-
-
-def _values() -> dict[str, Any]:
-    def image(name: str) -> dict[str, str]:
-        return {"registry": "localhost", "repository": f"tenantry-{name}", "tag": "dev", "pullPolicy": "Never"}
-
-    def peers(app: str) -> list[dict[str, Any]]:
-        namespace = {"matchLabels": {"kubernetes.io/metadata.name": "services"}}
-        return [{"namespaceSelector": namespace, "podSelector": {"matchLabels": {"app": app}}}]
-
-    return {
-        "publicUrl": PUBLIC_URL,
-        "database": {"existingSecret": "postgres", "caSecret": "postgres-ca"},
-        "storage": {"existingSecret": "s3", "endpoint": S3_URL, "iamEndpoint": S3_IAM_URL},
-        "oidc": {"issuer": ISSUER},
-        "audit": {"signingKeySecret": "audit"},
-        "operator": {"image": image("operator")},
-        "tenantApi": {"image": image("api"), "persistence": {"size": "1Gi"}},
-        "backend": {"image": image("backend")},
-        "networkPolicy": {
-            "tenantApi": {
-                "from": [
-                    {"ipBlock": {"cidr": "10.99.0.1/32"}},  # people outside
-                    {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "train"}}},
-                ]
-            },
-            "database": {"peers": peers("postgresql")},
-            "storage": {"peers": peers("s3")},
-            "oidc": {"peers": peers("oidc")},
-            "apiServer": {"peers": [{"ipBlock": {"cidr": "10.99.0.2/32"}}]},
-        },
-    }
 
 
 def _script(name: str, text: str) -> dict[str, Any]:

@@ -22,25 +22,14 @@ from tests.support.cluster import Cluster
 from tests.support.oidc import USERS
 from tests.support.wait import until
 
-__all__ = [
-    "ISSUER",
-    "MANIFESTS",
-    "NAMESPACE",
-    "PUBLIC_URL",
-    "S3_IAM_URL",
-    "S3_URL",
-    "Services",
-    "secret",
-    "start_services",
-]
+__all__ = ["MANIFESTS", "NAMESPACE", "PUBLIC_URL", "Services", "secret", "start_services"]
 
 NAMESPACE = "services"
 MANIFESTS = Path(__file__).parents[1] / "e2e" / "manifests"
 # Addresses that the manifests fix, so that they mean the same in a pod and outside.
 PUBLIC_URL = "http://10.96.0.80"
-ISSUER = "http://10.96.0.70:8080"
 # In a pod; outside, where these names mean nothing, their addresses.
-S3_URL, S3_IAM_URL = "http://s3.services.svc:7070", "http://s3.services.svc:7071"
+_S3_URL, _S3_IAM_URL = "http://s3.services.svc:7070", "http://s3.services.svc:7071"
 _OUTSIDE = {"s3.services.svc": "10.96.0.60", "postgresql.services.svc": "10.96.0.50"}
 _POSTGRES = "postgresql.services.svc"
 # In the pods of the installation.
@@ -92,7 +81,7 @@ class Services:
     def client(self, service: str = "s3", key: tuple[str, str] | None = None) -> Any:
         """boto3's client for `s3` or `iam`, with the administrator's key or another."""
         access, signed = key or self.s3_key
-        inside = {"s3": S3_URL, "iam": S3_IAM_URL}[service]
+        inside = {"s3": _S3_URL, "iam": _S3_IAM_URL}[service]
         url = inside.replace("s3.services.svc", _OUTSIDE["s3.services.svc"])
         return boto3.client(
             service,
