@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from threading import Event
-from typing import Final
 
 import structlog
-from pydantic import SecretStr
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
 from tenantry_operator.backends import Backends
-from tenantry_operator.errors import OperatorError
-from tenantry_operator.facts import Buckets, Egress, Site
+from tenantry_operator.facts import Buckets
 from tenantry_operator.health import Health
 from tenantry_operator.metrics import Metrics
 from tenantry_operator.observe import Observer
@@ -26,7 +22,7 @@ from tenantry_operator.operate import RESYNC_SECONDS, Calls, Operator, Parts, da
 from tenantry_operator.plan.objects.metadata import INSTALLATION
 from tenantry_operator.provision.administrator import Administrator
 from tenantry_operator.provision.archive import Archive
-from tenantry_operator.provision.bucket import StorageDriver, StorageSettings
+from tenantry_operator.provision.bucket import StorageDriver
 from tenantry_operator.provision.bucket.provisioner import make_provisioner
 from tenantry_operator.provision.postgres import Postgres
 from tenantry_operator.provision.template import Templates
@@ -44,13 +40,11 @@ from tenantry_operator.runtime.kubernetes.signing_keys import signing_keys
 from tenantry_operator.servers import Servers
 from tenantry_operator.settings import ClusterSettings
 from tenantry_operator.signing_keys import SigningKeys
+from tenantry_operator.site import site_of, storage_of
 from tenantry_operator.sources.kubernetes import Kubernetes
 from tenantry_operator.trust import Trust
 
 __all__ = ["ClusterOperator"]
-
-_POSTGRES_PORT: Final = 5432
-_PUBLIC_AUTHORITIES: Final = "/etc/ssl/certs/"
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +96,7 @@ class _Cluster:
     def __init__(self, settings: ClusterSettings, client: Client) -> None:
         self._settings, self._client = settings, client
         self._live = Live()
-        self._site = _site(settings)
+        self._site = site_of(settings)
         self._secrets = ClusterSecrets(client, self._site)
         self._source: Kubernetes | None = None
         self._reflectors: Reflectors | None = None
@@ -156,54 +150,13 @@ class _Cluster:
         templates = Templates(administrator, JobMigration(self._client, self._site))
         databases = Postgres(administrator, templates, self._secrets)
         artifacts = make_provisioner(
-            settings.storage_driver, _storage(settings), self._secrets, read_given=read_given(self._client)
+            settings.storage_driver, storage_of(settings), self._secrets, read_given=read_given(self._client)
         )
         observer = Observer(servers, artifacts, frozenset({database_of(settings.catalog_url)}))
         keyless = settings.storage_driver is StorageDriver.WORKLOAD_IDENTITY
-        archive = Archive(_storage(settings), settings.archive_bucket) if settings.archive_bucket else None
+        archive = Archive(storage_of(settings), settings.archive_bucket) if settings.archive_bucket else None
         buckets = Buckets(settings.storage_bucket, keyless=keyless, archives=archive is not None)
         parts = (buckets, databases, artifacts, runtime, servers, observer, Catalog(engine))
         rotation = Rotation(databases, artifacts, runtime, timedelta(days=settings.rotation_days) or None)
         removal = Removal(source, *parts, archive)
         return Reconciler(source, *parts, removal, Trust(RESYNC_SECONDS), rotation, settings.public_url)
-
-
-def _site(settings: ClusterSettings) -> Site:
-    url = make_url(settings.provision_url.get_secret_value())
-    return Site(
-        installation=settings.installation,
-        namespace=settings.namespace,
-        image=settings.backend_image,
-        database=Egress(url.port or _POSTGRES_PORT, settings.database_peers),
-        storage=Egress(settings.storage_port, settings.storage_peers),
-        pull_policy=settings.backend_image_pull_policy,
-        pull_secrets=settings.pull_secrets,
-        endpoint=settings.storage_endpoint,
-        region=settings.storage_region,
-        database_authority=_authority(str(url.query.get("sslrootcert", ""))),
-        admin_role=settings.workspace_admin_role,
-        owns_namespaces=not settings.namespaces,
-    )
-
-
-def _authority(path: str) -> str:
-    """Backends get a copy of it: they have no file of ours, but for the public authorities, which are in each image.
-    Raises OperatorError.
-    """
-    if not path or path == "system" or path.startswith(_PUBLIC_AUTHORITIES):
-        return ""
-    try:
-        return Path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"sslrootcert of TENANTRY_PROVISION_URL cannot be read: {path}: {error}") from error
-
-
-def _storage(settings: ClusterSettings) -> StorageSettings:
-    secret: SecretStr = settings.storage_secret_key
-    return StorageSettings(
-        endpoint=settings.storage_endpoint or None,
-        region=settings.storage_region,
-        iam_endpoint=settings.storage_iam_endpoint or None,
-        access_key=settings.storage_access_key or None,
-        secret_key=secret if secret.get_secret_value() else None,
-    )
