@@ -86,9 +86,9 @@ Installation = Machine | Buckets
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """Where a backend may go: a port, and NetworkPolicy peers (as JSON, to be frozen); no peers: anywhere."""
+    """Where a backend may go: ports, and NetworkPolicy peers (as JSON, to be frozen); no peers: anywhere."""
 
-    port: int
+    ports: tuple[int, ...]
     peers: str = "[]"
 
 
@@ -103,6 +103,7 @@ class Site:
     image: str
     database: Egress
     storage: Egress
+    dns: Egress
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
     # Of the object store; empty: AWS.

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tenantry_catalog.engine import check_url
 from tenantry_operator.provision.bucket import StorageDriver
 
 __all__ = ["ClusterSettings", "Settings", "on_one_machine"]
+
+_HIGHEST_PORT: Final = 65535
 
 
 def _database(value: SecretStr) -> SecretStr:
@@ -33,8 +35,17 @@ def _peers(value: str) -> str:
     return json.dumps(peers)
 
 
+def _ports(value: object) -> object:
+    """Raises ValueError for what no NetworkPolicy could hold."""
+    ports = _split(value) if isinstance(value, str) else ()
+    if not all(port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT for port in ports):
+        raise ValueError("must be ports with commas between, like 5432,6432")
+    return tuple(map(int, ports))
+
+
 _DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 _Peers = Annotated[str, AfterValidator(_peers)]
+_Ports = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ports)]
 _Words = Annotated[str, NoDecode]
 
 
@@ -87,9 +98,14 @@ class ClusterSettings(_Common):
     storage_secret_key: SecretStr = SecretStr("")
     # Where archives go; empty: nowhere, and deletionPolicy Archive keeps the data.
     archive_bucket: str = ""
-    # Where backends may go to reach their database and their bucket; an empty list: anywhere, at that port.
+    # Where backends may go to reach their database, their bucket and DNS; an empty list: anywhere, at those ports.
     database_peers: _Peers = "[]"
     storage_peers: _Peers = "[]"
+    dns_peers: _Peers = "[]"
+    # Of the pods behind a Service, where there is one; empty: the port of the address, and 53.
+    database_ports: _Ports = ()
+    storage_ports: _Ports = ()
+    dns_ports: _Ports = ()
     # Calls to the API server in a second.
     kubernetes_qps: float = Field(default=200, gt=0)
     # Days after which a project gets new credentials; 0: never.

@@ -16,6 +16,7 @@ from tenantry_operator.settings import ClusterSettings
 __all__ = ["site_of", "storage_of"]
 
 _POSTGRES_PORT: Final = 5432
+_DNS_PORTS: Final = (53,)
 _PUBLIC_AUTHORITIES: Final = "/etc/ssl/certs/"
 
 
@@ -25,8 +26,9 @@ def site_of(settings: ClusterSettings) -> Site:
         installation=settings.installation,
         namespace=settings.namespace,
         image=settings.backend_image,
-        database=Egress(url.port or _POSTGRES_PORT, settings.database_peers),
-        storage=Egress(settings.storage_port, settings.storage_peers),
+        database=Egress(settings.database_ports or (url.port or _POSTGRES_PORT,), settings.database_peers),
+        storage=Egress(settings.storage_ports or (settings.storage_port,), settings.storage_peers),
+        dns=Egress(settings.dns_ports or _DNS_PORTS, settings.dns_peers),
         pull_policy=settings.backend_image_pull_policy,
         pull_secrets=settings.pull_secrets,
         endpoint=settings.storage_endpoint,

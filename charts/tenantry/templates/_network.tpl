@@ -13,6 +13,11 @@
   {{- end }}
 {{- end -}}
 
+{{/* Numbers with commas between: large ones are floats to Helm. */}}
+{{- define "tenantry.portList" -}}
+{{- range $index, $it := . }}{{ if $index }},{{ end }}{{ int64 $it }}{{ end -}}
+{{- end -}}
+
 {{- define "tenantry.egressDns" -}}
 {{ include "tenantry.egress" (merge (dict "protocols" (list "UDP" "TCP")) .Values.networkPolicy.dns) }}
 {{- end -}}

@@ -20,6 +20,7 @@
 {{/* What needs no Secret, in one table. What is empty is said too: a golden file then shows every setting there is. */}}
 {{- define "tenantry.operatorSettings" -}}
 {{- $storage := .Values.storage -}}
+{{- $policy := .Values.networkPolicy -}}
 {{- $pullSecrets := list -}}
 {{- range .Values.imagePullSecrets }}{{ $pullSecrets = append $pullSecrets .name }}{{ end -}}
 {{- range $setting := list
@@ -37,8 +38,12 @@
   (list "STORAGE_BUCKET" $storage.bucket)
   (list "STORAGE_IAM_ENDPOINT" $storage.iamEndpoint)
   (list "ARCHIVE_BUCKET" $storage.archiveBucket)
-  (list "DATABASE_PEERS" (toJson .Values.networkPolicy.database.peers))
-  (list "STORAGE_PEERS" (toJson .Values.networkPolicy.storage.peers))
+  (list "DATABASE_PEERS" (toJson $policy.database.peers))
+  (list "DATABASE_PORTS" (include "tenantry.portList" $policy.database.ports))
+  (list "STORAGE_PEERS" (toJson $policy.storage.peers))
+  (list "STORAGE_PORTS" (include "tenantry.portList" $policy.storage.ports))
+  (list "DNS_PEERS" (toJson $policy.dns.peers))
+  (list "DNS_PORTS" (include "tenantry.portList" $policy.dns.ports))
   (list "KUBERNETES_QPS" (int64 .Values.operator.kubernetesQps))
   (list "ROTATION_DAYS" (int64 .Values.operator.rotationDays))
   (list "DELETION_GRACE" (int64 .Values.operator.deletionGraceSeconds))

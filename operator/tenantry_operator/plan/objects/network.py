@@ -20,18 +20,13 @@ __all__ = ["PORT", "network_policy"]
 # Of the container; its name in pods, services and policies.
 PORT: Final = "http"
 
-_DNS: Final = [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
-
 
 def network_policy(key: ProjectKey, site: Site) -> Manifest:
     spec = {
         "podSelector": {"matchLabels": selector(key)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"from": [_ours(site)], "ports": [{"port": PORT, "protocol": "TCP"}]}],
-        "egress": [
-            {"to": [{"namespaceSelector": {}}], "ports": _DNS},
-            *(_egress(way) for way in (site.database, site.storage)),
-        ],
+        "egress": [_egress(site.dns, "UDP", "TCP"), _egress(site.database, "TCP"), _egress(site.storage, "TCP")],
     }
     return manifest("networking.k8s.io/v1", "NetworkPolicy", backend_name(key), key, site, spec=spec)
 
@@ -48,7 +43,7 @@ def _ours(site: Site) -> Manifest:
     }
 
 
-def _egress(way: Egress) -> Manifest:
-    rule: Manifest = {"ports": [{"port": way.port, "protocol": "TCP"}]}
+def _egress(way: Egress, *protocols: str) -> Manifest:
+    rule: Manifest = {"ports": [{"port": port, "protocol": it} for port in way.ports for it in protocols]}
     peers = json.loads(way.peers)
     return {"to": peers} | rule if peers else rule
