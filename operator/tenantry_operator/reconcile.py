@@ -32,7 +32,7 @@ from tenantry_operator.provision import Artifacts, Databases
 from tenantry_operator.publish import Catalog, Judge, Published
 from tenantry_operator.removal import Removal
 from tenantry_operator.rotation import Rotation
-from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused
+from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused, WorkspaceWaiting
 from tenantry_operator.servers import Offer, Servers
 from tenantry_operator.sources import Patience, Source
 from tenantry_operator.status import conditions_of, orphaned, project_status, terminating, workspace_status
@@ -86,7 +86,7 @@ class Reconciler:
         others = self.source.declared()
         projects = sum(isinstance(other, ProjectKey) and other.workspace == key.workspace for other in others)
         self.source.report_workspace(key, workspace_status(plan, projects, refusal, declared.problem))
-        return _outcome(refusal is None)
+        return Outcome.WAITING if isinstance(refusal, WorkspaceWaiting) else _outcome(refusal is None)
 
     def _surround(self, plan: WorkspacePlan) -> WorkspaceRefused | None:
         try:

@@ -13,7 +13,7 @@ from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, Deleti
 from tenantry_crds.project import ProjectStatus
 from tenantry_crds.workspace import WorkspaceStatus
 from tenantry_operator.facts import AccessRow, Observed, Probe, ProjectPlan, WorkspacePlan
-from tenantry_operator.runtime import WorkspaceRefused
+from tenantry_operator.runtime import WorkspaceRefused, WorkspaceWaiting
 
 __all__ = [
     "conditions_of",
@@ -77,7 +77,7 @@ def workspace_status(
     else:
         probe = Probe(True, "Ready", "its namespace, limits and policies are in force")
     return WorkspaceStatus(
-        phase=Phase.READY if probe.ok else Phase.FAILED,
+        phase=_workspace_phase(refusal),
         observed_generation=plan.generation,
         conditions=(_condition(ConditionType.READY, probe, plan.generation),),
         projects=projects,
@@ -94,6 +94,12 @@ def refused_status(problem: str) -> Status:
     """Return the status of a resource that could never be read. No version of it is in force."""
     probe = Probe(False, "Invalid", f"nothing is made of it: {problem}")
     return Status(phase=Phase.FAILED, conditions=(_condition(ConditionType.READY, probe, 0),))
+
+
+def _workspace_phase(refusal: WorkspaceRefused | None) -> Phase:
+    if refusal is None:
+        return Phase.READY
+    return Phase.PENDING if isinstance(refusal, WorkspaceWaiting) else Phase.FAILED
 
 
 def _phase(plan: ProjectPlan, *, ready: bool, asleep: bool) -> Phase:

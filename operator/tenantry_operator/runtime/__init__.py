@@ -25,6 +25,7 @@ __all__ = [
     "State",
     "Stopped",
     "WorkspaceRefused",
+    "WorkspaceWaiting",
 ]
 
 
@@ -42,6 +43,10 @@ class WorkspaceRefused(RuntimeError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class WorkspaceWaiting(WorkspaceRefused):
+    """It is made, and not all of it is in force yet: somebody else is at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Runtime(Protocol):
     rolls: bool
 
     def ensure_workspace(self, plan: WorkspacePlan) -> None:
-        """Make what surrounds a workspace's servers. Raises WorkspaceRefused. Idempotent."""
+        """Make what surrounds a workspace's servers. Raises WorkspaceRefused, WorkspaceWaiting. Idempotent."""
 
     def remove_workspace(self, key: WorkspaceKey) -> None:
         """Take that away again, as far as nobody else's things are in it. Idempotent."""

@@ -20,8 +20,8 @@ from tenantry_operator.runtime.kubernetes.kinds import KINDS, Ref, ref_of
 
 __all__ = ["Live", "key_of"]
 
-# A status is news each second while a pod starts; only a Deployment's is looked at.
-_STATUS: Final = "Deployment"
+# A status is news each second while a pod starts; only those are kept that somebody looks at.
+_STATUSES: Final = frozenset({"Deployment", "ResourceQuota"})
 
 
 class Live:
@@ -113,6 +113,11 @@ def _essence(kind: str, document: Mapping[str, Any]) -> Document:
         for field in ("name", "namespace", "uid", "labels", "annotations", "generation", "deletionTimestamp")
         if field in metadata
     }
-    if kind == _STATUS and "status" in document:
-        kept["status"] = document["status"]
+    if kind in _STATUSES and "status" in document:
+        kept["status"] = _names(document["status"]) if kind == "ResourceQuota" else document["status"]
     return kept
+
+
+def _names(status: Mapping[str, Any]) -> Document:
+    """What a quota counts. How much is used is news with each pod, and nobody here looks at it."""
+    return {part: sorted(status.get(part, ())) for part in ("hard", "used")}

@@ -13,6 +13,7 @@ from tenantry_operator.plan.naming import database_name
 from tenantry_operator.plan.objects import backend_objects, workspace_objects
 from tenantry_operator.plan.objects.backend import SETTINGS, address
 from tenantry_operator.plan.objects.metadata import backend_name, labels, namespace
+from tenantry_operator.plan.objects.workspace import NAME
 from tenantry_operator.provision import SecretStore
 from tenantry_operator.runtime import (
     Running,
@@ -22,9 +23,11 @@ from tenantry_operator.runtime import (
     State,
     Stopped,
     WorkspaceRefused,
+    WorkspaceWaiting,
 )
 from tenantry_operator.runtime.kubernetes.apply import TAKEN, Applier
 from tenantry_operator.runtime.kubernetes.client import Client, ClusterRefused, Document
+from tenantry_operator.runtime.kubernetes.counting import Counting
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 from tenantry_operator.runtime.kubernetes.live import Live
 
@@ -46,14 +49,20 @@ class KubernetesRuntime:
     def __init__(self, client: Client, live: Live, passwords: SecretStore, site: Site) -> None:
         self._client, self._live, self._passwords, self._site = client, live, passwords, site
         self._applier = Applier(client, live)
+        self._counting = Counting(client, live)
         self._addresses: dict[ProjectKey, Running] = {}
 
     def ensure_workspace(self, plan: WorkspacePlan) -> None:
+        objects, quota = workspace_objects(plan, self._site), Ref("ResourceQuota", namespace(plan.key), NAME)
         try:
-            self._applier.apply(plan.key, workspace_objects(plan, self._site))
+            self._applier.apply(plan.key, objects)
+            if self._counting.unsettle(quota):
+                self._applier.apply(plan.key, objects)
         except ClusterRefused as error:
             reason = "NamespaceTaken" if error.reason == TAKEN else "NotApplied"
             raise WorkspaceRefused(reason, str(error)) from error
+        if missing := self._counting.missing(quota):
+            raise WorkspaceWaiting("NotCounted", _not_counted(missing))
 
     def remove_workspace(self, key: WorkspaceKey) -> None:
         """Its namespace stays: what others put into it is not ours to delete."""
@@ -143,6 +152,13 @@ class KubernetesRuntime:
                 return trouble
         deployment = self._deployment(key)
         return _refusal(deployment.get("status", {})) if deployment else _ABSENT
+
+
+def _not_counted(limits: frozenset[str]) -> str:
+    return (
+        f"spec.quota is not in force yet: Kubernetes does not count {', '.join(sorted(limits))}, and may let none in. "
+        "It comes by itself within minutes, if the controller manager runs"
+    )
 
 
 def _settings_of(template: Document) -> str | None:

@@ -39,6 +39,19 @@ def test_what_is_older_or_the_same_is_no_news() -> None:
     assert found["spec"] == {"port": 81}
 
 
+def quota(version: int, used: dict[str, str]) -> dict[str, Any]:
+    labels = {"tenantry.dev/workspace": "vision"}
+    metadata = {"name": "tenantry", "namespace": "ws-vision", "resourceVersion": str(version), "labels": labels}
+    return {"metadata": metadata, "spec": {"hard": {"requests.cpu": "4"}}, "status": {"used": used}}
+
+
+def test_that_a_limit_is_counted_is_news_and_how_much_of_it_is_used_is_not() -> None:
+    live = Live()
+    live.put("ResourceQuota", quota(1, {}))
+    assert live.put("ResourceQuota", quota(2, {"requests.cpu": "0"})) == WorkspaceKey("vision")
+    assert live.put("ResourceQuota", quota(3, {"requests.cpu": "3"})) is None
+
+
 def test_what_a_list_of_one_namespace_does_not_name_is_gone_from_that_namespace_alone() -> None:
     live = Live()
     live.put("Service", service(1))
