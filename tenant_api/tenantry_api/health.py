@@ -1,4 +1,4 @@
-"""Whether the door lives, whether it can let anybody through, and its figures. Nobody has to sign in for these."""
+"""Whether the door lives, whether requests should come to it, and its figures. Nobody has to sign in for these."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tenantry_api.services import Services
 __all__ = ["router"]
 
 _REASONS = {
-    "catalog": "The catalog's PostgreSQL cannot be followed: is it up?",
+    "catalog": "The catalog's PostgreSQL cannot be followed, so every request gets a 503 to try again: is it up?",
     "record": "The record's device accepts nothing: `record.unavailable` in the door's log says why.",
     "shipping": "Records are kept, but not copied to PostgreSQL: `record.damaged` in the door's log says why.",
     "doors": "A door died with records that may be nowhere else: `record.absent` in this door's log says which.",
@@ -22,8 +22,8 @@ _REASONS = {
     "signing": "A log is not what was signed before: `checkpoint.refused` in the door's log says which, and why.",
 }
 
-# Without these no request can be let through, or will be in a moment.
-_NEEDED = ("catalog", "record", "staying")
+# What this door lacks and another may have. What all share takes none of them out: somebody has to answer the 503.
+_OWN = ("record", "staying")
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,11 +51,12 @@ async def healthz() -> Response:
 async def readyz(request: Request, services: _Services) -> Response:
     """Restarting does not help when this fails. `reasons` names no workspace: whoever asks did not sign in.
 
-    Trouble with what was recorded before is told and alerts somebody, but does not close the door: one damaged log
-    would shut everybody out, and requests are still on record before they are answered.
+    A door that never reached the catalog is not ready, so that a rollout which would break all of them stops at the
+    first. Trouble with what was recorded before is told and alerts somebody, but does not close the door: one damaged
+    log would shut everybody out, and requests are still on record before they are answered.
     """
     checks = {**_checks(services), "staying": not request.app.state.leaving}
-    ready = all(checks[name] for name in _NEEDED)
+    ready = services.snapshot.filled and all(checks[name] for name in _OWN)
     reasons = {name: _REASONS[name] for name, good in checks.items() if not good}
     return JSONResponse({"ready": ready, **checks, "reasons": reasons}, 200 if ready else 503)
 

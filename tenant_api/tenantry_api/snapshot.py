@@ -113,6 +113,11 @@ class SnapshotHolder:
         return self._snapshot is not None and self._clock() - self._confirmed < STALE_SECONDS
 
     @property
+    def filled(self) -> bool:
+        """Whether there was ever a snapshot."""
+        return self._snapshot is not None
+
+    @property
     def revision(self) -> int | None:
         """Of the snapshot that is held, fresh or not; None before the first."""
         return None if self._snapshot is None else self._snapshot.revision

@@ -18,6 +18,8 @@ from tests.support.site import Caller
 from tests.support.wait import until
 
 _PATIENCE = 180.0
+# Longer than the kubelet needs to call a pod unready: three probes, five seconds apart.
+_PROBED = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,11 @@ def test_a_door_that_is_killed_is_not_missed(installation: Installation, alice: 
 
 def test_a_postgresql_that_was_down_is_used_again(installation: Installation, alice: Caller, figure: Figure) -> None:
     with _down(installation.cluster, "postgresql"):
-        until(lambda: not _works(alice), deadline=30, what="the outage")
+        until(lambda: _answer(alice).get("Retry-After"), deadline=30, what="the outage")
+        end = time.monotonic() + _PROBED
+        while time.monotonic() < end:
+            assert _answer(alice) == {"status": "503", "Retry-After": "2"}, "the doors stay, and say it themselves"
+            time.sleep(1.0)
     begun = time.monotonic()
     until(lambda: _works(alice), deadline=_PATIENCE, what="vision/detection")
     figure("PostgreSQL down: the first answer after it is back", time.monotonic() - begun)
@@ -154,12 +160,18 @@ def _is_ready(pod: dict[str, Any]) -> bool:
 
 
 def _works(caller: Caller) -> bool:
+    return _answer(caller).get("status") == "200"
+
+
+def _answer(caller: Caller) -> dict[str, str]:
+    """What a client sees of an answer: empty without a connection, or with nobody behind the address."""
     url = f"{caller.url}{caller.project}/api/2.0/mlflow/experiments/get?experiment_id=0"
     try:
         answer = requests.get(url, headers={"Authorization": f"Bearer {caller.token}"}, timeout=3)
-    except requests.RequestException:  # The connection, or nobody behind the address.
-        return False
-    return answer.status_code == 200
+    except requests.RequestException:
+        return {}
+    told = {name: answer.headers[name] for name in ("Retry-After",) if name in answer.headers}
+    return {"status": str(answer.status_code), **told}
 
 
 def _logged(caller: Caller) -> str | None:

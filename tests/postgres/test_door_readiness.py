@@ -1,4 +1,7 @@
-"""What only a person can put right is told by the door's readiness, without a name, and shuts nobody out."""
+"""What a door tells of itself: it is unready for what it alone lacks, and names nobody.
+
+What all doors share would take them out of the Service together, and leave nobody to say why.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ import httpx2
 import pytest
 
 from tenantry_api.audit.tree import leaf_hash
+from tenantry_api.identify.secrets import new_token
 from tests.support.door import CatalogRows, door_settings, running_door
-from tests.support.postgres import CatalogDatabase
+from tests.support.postgres import CatalogDatabase, PostgresServer
 from tests.support.wait import until
 
 
@@ -61,3 +65,22 @@ def test_a_log_that_is_not_what_it_says_is_told_until_it_is_put_right(door: str,
     )
     until(lambda: reasons(door) == [], what="the door to notice")
     assert figure(door, "tenantry_logs_unsigned") == 0
+
+
+# For whom each address is: programs of MLflow, programs of our own, people.
+ANSWERED = {"MLflow": "/w/vision/p/segmentation/version", "the API": "/api/v1/me", "a page": "/"}
+
+
+def test_a_database_that_goes_away_leaves_the_door_ready_to_say_so(
+    door: str, rows: CatalogRows, postgres_server: PostgresServer
+) -> None:
+    sent = {"Authorization": f"Bearer {new_token()}", "Cookie": "tenantry_session=of-nobody"}
+    postgres_server.stop()
+    until(lambda: reasons(door) == ["catalog"], what="the door to notice")
+    assert figure(door, "tenantry_catalog_fresh") == 0
+    assert httpx2.get(f"{door}/healthz").status_code == 200
+    for name, path in ANSWERED.items():
+        answer = httpx2.get(f"{door}{path}", headers=sent)
+        assert (name, answer.status_code, answer.headers.get("retry-after")) == (name, 503, "2"), answer.text
+    postgres_server.start()
+    until(lambda: reasons(door) == [], what="the door to notice")

@@ -27,6 +27,9 @@ _BODY_TOO_LARGE = Refusal(
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_LIMIT_EXCEEDED", "body_too_large", "No call takes so large a body."
 )
 
+# Seconds: a door finds its database, or its disk, within a second of their return.
+_RETRY_AFTER = "2"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -73,12 +76,12 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 
 async def _on_record_unavailable(request: Request, _error: Exception) -> Response:
-    return _answer(request, record_unavailable().refusal, {"Retry-After": "5"})
+    return _answer(request, record_unavailable().refusal, {})
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:
     _log.warning("database_unavailable", path=request.url.path, error=repr(error))
-    return await _refuse(request, refusals.IDENTITY_UNAVAILABLE, {"Retry-After": "5"})
+    return await _refuse(request, refusals.IDENTITY_UNAVAILABLE, {})
 
 
 async def _on_mistake(request: Request, _error: Exception) -> Response:
@@ -111,6 +114,8 @@ async def _refuse(
 
 
 def _answer(request: Request, why: Refusal, headers: dict[str, str]) -> Response:
+    if why.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": _RETRY_AFTER, **headers}
     if request.url.path.startswith("/api/"):
         return problem_response(why, headers)
     page = render(request, "trouble.html", status=why.status, why=why, title=HTTPStatus(why.status).phrase)
