@@ -71,16 +71,17 @@ def test_a_log_that_is_not_what_it_says_is_told_until_it_is_put_right(door: str,
 ANSWERED = {"MLflow": "/w/vision/p/segmentation/version", "the API": "/api/v1/me", "a page": "/"}
 
 
+@pytest.mark.parametrize("how", ["stop", "hang"])
 def test_a_database_that_goes_away_leaves_the_door_ready_to_say_so(
-    door: str, rows: CatalogRows, postgres_server: PostgresServer
+    door: str, rows: CatalogRows, postgres_server: PostgresServer, how: str
 ) -> None:
     sent = {"Authorization": f"Bearer {new_token()}", "Cookie": "tenantry_session=of-nobody"}
-    postgres_server.stop()
-    until(lambda: reasons(door) == ["catalog"], what="the door to notice")
-    assert figure(door, "tenantry_catalog_fresh") == 0
-    assert httpx2.get(f"{door}/healthz").status_code == 200
-    for name, path in ANSWERED.items():
-        answer = httpx2.get(f"{door}{path}", headers=sent)
-        assert (name, answer.status_code, answer.headers.get("retry-after")) == (name, 503, "2"), answer.text
-    postgres_server.start()
+    with postgres_server.away(how):
+        assert httpx2.get(f"{door}/api/v1/me", headers=sent, timeout=15).status_code == 503, "before it is noticed"
+        until(lambda: reasons(door) == ["catalog"], what="the door to notice")
+        assert figure(door, "tenantry_catalog_fresh") == 0
+        assert httpx2.get(f"{door}/healthz").status_code == 200
+        for name, path in ANSWERED.items():
+            answer = httpx2.get(f"{door}{path}", headers=sent)
+            assert (name, answer.status_code, answer.headers.get("retry-after")) == (name, 503, "2"), answer.text
     until(lambda: reasons(door) == [], what="the door to notice")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -58,6 +59,29 @@ class PostgresServer:
 
     def stop(self) -> None:
         self._postgres.stop()
+
+    @contextmanager
+    def away(self, how: str) -> Iterator[None]:
+        """Until the end of the block it refuses (`stop`), or takes connections and says nothing (`hang`)."""
+        leave, come_back = (self.stop, self.start) if how == "stop" else (self._suspend, self._resume)
+        leave()
+        try:
+            yield
+        finally:
+            come_back()
+
+    def _suspend(self) -> None:
+        for process in self._family():
+            process.suspend()
+
+    def _resume(self) -> None:
+        for process in self._family():
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        assert self._postgres.process is not None
+        server = psutil.Process(self._postgres.process.pid)
+        return [server, *server.children(recursive=True)]
 
     def execute(self, statement: sql.Composed | sql.SQL) -> None:
         """One statement as the administrator, outside a transaction."""

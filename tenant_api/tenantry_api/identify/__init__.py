@@ -27,6 +27,7 @@ from tenantry_api.identify.sessions import Sessions, cookie_name
 from tenantry_api.identify.sign_in import SignIn
 from tenantry_api.identify.tokens import Tokens
 from tenantry_api.identify.workload import Workloads
+from tenantry_api.snapshot import STALE_SECONDS
 
 __all__ = ["CHALLENGE", "Identifier"]
 
@@ -75,12 +76,13 @@ class Identifier:
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def identify(self, method: str, headers: Headers) -> Principal | Refusal:
-        """Never raises for anything that a client can send, nor for a database that is down."""
+        """Never raises for anything that a client can send, nor for a database that is down or hangs."""
         credential = read_credential(method, headers, cookie=self.cookie, origin=self.origin)
         if isinstance(credential, Refusal):
             return credential
         try:
-            found = await self._known(credential)
+            async with asyncio.timeout(STALE_SECONDS):
+                found = await self._known(credential)
         except DATABASE_ERRORS:
             return refusals.IDENTITY_UNAVAILABLE
         except Refused as refused:

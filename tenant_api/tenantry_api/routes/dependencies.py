@@ -15,7 +15,18 @@ from tenantry_api.facts import Principal, Refusal
 from tenantry_api.routes.journal import Journal
 from tenantry_api.services import Services
 
-__all__ = ["Call", "CallOf", "JournalOf", "ServicesOf", "call", "check_csrf", "journal", "noticed", "services"]
+__all__ = [
+    "Call",
+    "CallOf",
+    "JournalOf",
+    "ServicesOf",
+    "call",
+    "check_csrf",
+    "identified",
+    "journal",
+    "noticed",
+    "services",
+]
 
 _UNSAFE = frozenset({"DELETE", "PATCH", "POST", "PUT"})
 
@@ -56,9 +67,15 @@ _BEARER = HTTPBearer(auto_error=False, description="A token of Tenantry (tnt_…
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 
 
+async def identified(request: Request, services: Services) -> Principal | Refusal:
+    """Who asks. Raises `Refused` (503) at once while the catalog is away, and does not wait to hear nothing of it."""
+    services.snapshot.current()
+    return await services.identifier.identify(request.method, request.scope["headers"])
+
+
 async def call(request: Request, services: ServicesOf, journal: JournalOf, _bearer: Bearer = None) -> Call:
     """Who calls, by token or by session. A session's unsafe calls need its CSRF token besides the same origin."""
-    principal = await services.identifier.identify(request.method, request.scope["headers"])
+    principal = await identified(request, services)
     if isinstance(principal, Refusal):
         raise Refused(principal)
     request.state.principal = principal

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from tenantry_api.errors import Refused
 from tenantry_api.facts import Refusal
 from tenantry_api.identify.sessions import Session
-from tenantry_api.routes.dependencies import Call, JournalOf, ServicesOf, check_csrf
+from tenantry_api.routes.dependencies import Call, JournalOf, ServicesOf, check_csrf, identified
 from tenantry_api.routes.visible import audited_workspaces
 from tenantry_api.web.rendering import render
 
@@ -43,7 +43,7 @@ def see_other(path: str) -> Refused:
 
 async def visit(request: Request, services: ServicesOf, journal: JournalOf) -> Visit:
     """By session only: pages are not for programs."""
-    principal = await services.identifier.identify(request.method, request.scope["headers"])
+    principal = await identified(request, services)
     if isinstance(principal, Refusal):
         if principal.status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
             raise see_other(_sign_in(request))
