@@ -61,6 +61,14 @@ def test_is_what_the_restricted_level_asks_for(name: str) -> None:
     assert {kind for volume in pod.get("volumes", []) for kind in volume} <= {"name", "emptyDir", "secret"}
 
 
+def test_the_door_goes_on_until_nobody_new_comes_without_a_hook_and_is_given_the_time() -> None:
+    pod = _pod("tenantry-tenant-api")
+    (door,) = pod["containers"]
+    delay = next(float(it["value"]) for it in door["env"] if it["name"] == "TENANTRY_STOP_DELAY")
+    assert "lifecycle" not in door
+    assert 5 <= delay <= pod["terminationGracePeriodSeconds"] - 30
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_no_user_is_fixed(option: str) -> None:
     """OpenShift gives each namespace users of its own, and refuses others."""

@@ -12,6 +12,7 @@
   (list "OIDC_CLIENT_ID" .Values.oidc.clientId)
   (list "WORKLOAD_AUDIENCE" (.Values.workloadIdentity.audience | default .Values.publicUrl))
   (list "WAKE_TIMEOUT" .Values.tenantApi.wakeTimeout)
+  (list "STOP_DELAY" 5)
 }}
 - name: TENANTRY_{{ first $setting }}
   value: {{ last $setting | toString | quote }}
