@@ -24,6 +24,7 @@ from tenantry_operator.provision.administrator import Administrator
 from tenantry_operator.provision.archive import Archive
 from tenantry_operator.provision.bucket import StorageDriver
 from tenantry_operator.provision.bucket.provisioner import make_provisioner
+from tenantry_operator.provision.credential import Credentials
 from tenantry_operator.provision.postgres import Postgres
 from tenantry_operator.provision.template import Templates
 from tenantry_operator.publish import Catalog
@@ -157,6 +158,7 @@ class _Cluster:
         archive = Archive(storage_of(settings), settings.archive_bucket) if settings.archive_bucket else None
         buckets = Buckets(settings.storage_bucket, keyless=keyless, archives=archive is not None)
         parts = (buckets, databases, artifacts, runtime, servers, observer, Catalog(engine))
-        rotation = Rotation(databases, artifacts, runtime, timedelta(days=settings.rotation_days) or None)
+        kept, every = Credentials(self._secrets), timedelta(days=settings.rotation_days) or None
+        rotation = Rotation(databases, artifacts, runtime, kept, every)
         removal = Removal(source, *parts, archive)
         return Reconciler(source, *parts, removal, Trust(RESYNC_SECONDS), rotation, settings.public_url)

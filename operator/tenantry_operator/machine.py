@@ -14,6 +14,7 @@ from tenantry_operator.facts import Machine, ProjectKey
 from tenantry_operator.observe import Observer
 from tenantry_operator.operate import Calls, Operator, Parts, database_of
 from tenantry_operator.provision.administrator import Administrator
+from tenantry_operator.provision.credential import Credentials
 from tenantry_operator.provision.directories import Directories
 from tenantry_operator.provision.postgres import Postgres
 from tenantry_operator.provision.secret_files import SecretFiles
@@ -68,7 +69,7 @@ def _reconciler(
     databases = Postgres(administrator, Templates(administrator, migrate), passwords)
     observer = Observer(servers, artifacts, frozenset({database_of(settings.catalog_url)}))
     parts = (_installation(settings), databases, artifacts, runtime, servers, observer, Catalog(engine))
-    rotation = Rotation(databases, artifacts, runtime)
+    rotation = Rotation(databases, artifacts, runtime, Credentials(passwords))
     return Reconciler(source, *parts, Removal(source, *parts), Trust(0), rotation)
 
 

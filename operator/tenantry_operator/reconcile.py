@@ -117,11 +117,12 @@ class Reconciler:
         observed = self._bring_about(plan, published)
         judge = partial(conditions_of, plan, observed, problem=declared.problem)
         self._publish(plan_workspace(workspace.resource), plan, judge, is_new=published is None)
-        return _judged(plan, observed)
+        return _judged(plan, observed, rotates=self.rotation.is_under_way(plan))
 
     def _bring_about(self, plan: ProjectPlan, published: Published | None) -> Observed:
         """Apply the plan and look what came of it; what was found well a moment ago is not asked again."""
-        known = self.trust.recall(plan, published)
+        due = self.rotation.is_due(plan) and not plan.paused
+        known = None if due else self.trust.recall(plan, published)
         applied = self._apply(plan, again=known is None)
         if known and known.well and not applied.server_problem:
             return known
@@ -134,6 +135,7 @@ class Reconciler:
         applied = self._ensure(plan) if again and not plan.paused else self._adopt(plan)
         if plan.fenced:
             self.servers.withdraw(plan.key)
+            self._retire(plan)
         elif applied.address and not applied.storage_problem and not plan.paused:
             return self._offer(plan, applied)
         return applied
@@ -144,7 +146,12 @@ class Reconciler:
             self.servers.offer(Offer(plan_server(plan, applied.address, applied.key), plan.idle_after))
         except ServerFailed as error:
             return applied.with_server_problem(str(error))
+        self._retire(plan)
         return applied
+
+    def _retire(self, plan: ProjectPlan) -> None:
+        if not plan.paused:
+            self.rotation.retire(plan)
 
     def _adopt(self, plan: ProjectPlan) -> Applied:
         return Applied(self.databases.address(plan.database), self.artifacts.key(plan.artifacts))
@@ -218,7 +225,9 @@ def _outcome(done: bool) -> Outcome:  # noqa: FBT001  an answer
     return Outcome.WELL if done else Outcome.TROUBLE
 
 
-def _judged(plan: ProjectPlan, observed: Observed) -> Outcome:
-    if observed.well or plan.fenced or plan.paused:
+def _judged(plan: ProjectPlan, observed: Observed, *, rotates: bool) -> Outcome:
+    if plan.paused:
         return Outcome.WELL
+    if observed.well or plan.fenced:
+        return Outcome.WAITING if rotates else Outcome.WELL
     return Outcome.WAITING if observed.starts else Outcome.TROUBLE

@@ -13,7 +13,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
+from pydantic import SecretStr
 
+from tenantry_operator.facts import BucketKey
 from tests.support.cluster_operator import Installed, RunningOperator, paths_of
 from tests.support.kinds import API, install, remove
 from tests.support.wait import until
@@ -102,18 +105,44 @@ def logs_in(url: str) -> bool:
     return True
 
 
-def test_whoever_asks_gets_new_credentials_and_the_old_ones_end(
+def opens_bucket(installed: Installed, settings: dict[str, Any]) -> bool:
+    key = BucketKey(settings["s3"]["access_key"], SecretStr(settings["s3"]["secret_key"]))
+    bucket = settings["artifact_uri"].removeprefix("s3://").partition("/")[0]
+    try:
+        installed.storage.client(key).list_objects_v2(Bucket=bucket, MaxKeys=1)
+    except ClientError:
+        return False
+    return True
+
+
+def works(installed: Installed, settings: dict[str, Any]) -> tuple[bool, bool]:
+    """Whether these credentials open the database, and the bucket."""
+    return logs_in(settings["database_url"]), opens_bucket(installed, settings)
+
+
+def make_a_pod(installed: Installed, project: str) -> str:
+    """As Kubernetes does of a Deployment; return its address."""
+    deployment = paths_of(installed.namespace, f"mlflow-{project}")["Deployment"]
+    template = installed.server.ask("GET", deployment).body["spec"]["template"]
+    pods = f"/api/v1/namespaces/{installed.namespace}/pods"
+    named = template["metadata"] | {"generateName": f"mlflow-{project}-"}
+    made = installed.server.ask("POST", pods, {"metadata": named, "spec": template["spec"]})
+    assert made.status == 201, made
+    return f"{pods}/{made.body['metadata']['name']}"
+
+
+def ask_for_new_credentials(installed: Installed, project: str) -> None:
+    asked = {"metadata": {"annotations": {"tenantry.dev/rotate": datetime.now(UTC).isoformat()}}}
+    assert installed.merge(installed.path(project), asked).status == 200
+
+
+def test_whoever_asks_gets_new_credentials_and_the_old_ones_end_with_the_last_pod_that_has_them(
     installed: Installed, operator: RunningOperator
 ) -> None:
     installed.create_project("rotating")
     installed.until_applied("rotating")
-    before = settings_of(installed, "rotating")
-
-    def rotate() -> None:
-        asked = {"metadata": {"annotations": {"tenantry.dev/rotate": datetime.now(UTC).isoformat()}}}
-        assert installed.merge(installed.path("rotating"), asked).status == 200
-
-    rotate()
+    before, pod = settings_of(installed, "rotating"), make_a_pod(installed, "rotating")
+    ask_for_new_credentials(installed, "rotating")
     until(lambda: settings_of(installed, "rotating") != before, deadline=30, what="new credentials")
     after = settings_of(installed, "rotating")
     assert after["database_url"] != before["database_url"]
@@ -121,10 +150,18 @@ def test_whoever_asks_gets_new_credentials_and_the_old_ones_end(
     assert after["secret"] == before["secret"]
     status = installed.server.ask("GET", installed.path("rotating")).body["status"]
     assert datetime.fromisoformat(status["credentialsMadeAt"]) <= datetime.now(UTC)
-    assert logs_in(before["database_url"])  # Pods of both generations work while one replaces the other.
-    assert logs_in(after["database_url"])
-    rotate()
-    until(lambda: not logs_in(before["database_url"]), deadline=30, what="the first credentials to end")
+    until(lambda: operator.settled, deadline=30, what="the operator to have nothing left to do")
+    assert works(installed, before) == works(installed, after) == (True, True)
+    installed.server.ask("DELETE", pod)
+    until(lambda: works(installed, before) == (False, False), deadline=60, what="the old credentials to end")
+    assert works(installed, after) == (True, True)
+
+
+def test_replaced_credentials_that_no_pod_has_end_at_once(installed: Installed, operator: RunningOperator) -> None:
+    before = settings_of(installed, "rotating")
+    ask_for_new_credentials(installed, "rotating")
+    until(lambda: works(installed, before) == (False, False), deadline=15, what="the old credentials to end")
+    assert works(installed, settings_of(installed, "rotating")) == (True, True)
 
 
 def test_with_archive_the_data_is_in_the_archive_before_it_goes(

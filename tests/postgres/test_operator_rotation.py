@@ -17,13 +17,17 @@ from sqlalchemy import make_url
 from tenantry_catalog.engine import libpq_url
 from tenantry_crds.project import Tracking
 from tenantry_operator import probe
-from tenantry_operator.facts import DatabasePlan, ProjectKey
+from tenantry_operator.facts import DatabasePlan, ProjectKey, ProjectPlan
 from tenantry_operator.plan.database import plan_database
 from tenantry_operator.provision.administrator import Administrator
+from tenantry_operator.provision.credential import Credentials
+from tenantry_operator.provision.directories import Directories
 from tenantry_operator.provision.postgres import Postgres
 from tenantry_operator.provision.secret_files import SecretFiles
 from tenantry_operator.provision.template import Templates
-from tests.support.operator import drop_all, names_of
+from tenantry_operator.rotation import Rotation
+from tests.support.operator import MemoryRuntime, drop_all, names_of
+from tests.support.plans import golden_plan
 from tests.support.postgres import PostgresServer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -72,6 +76,23 @@ def connect(address: SecretStr) -> psycopg.Connection:
 
 def login(address: SecretStr) -> str:
     return make_url(address.get_secret_value()).username or ""
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> MemoryRuntime:
+    return MemoryRuntime(tmp_path, on_exit=lambda *_: None, on_recovery=lambda _: None)
+
+
+@pytest.fixture
+def project(plan: DatabasePlan) -> ProjectPlan:
+    """Whose credentials nobody has asked to replace, beside the schedule."""
+    return replace(golden_plan("defaults"), database=plan, rotate_before=None)
+
+
+@pytest.fixture
+def rotation(databases: Postgres, runtime: MemoryRuntime, tmp_path: Path, clock: Clock) -> Rotation:
+    kept = Credentials(SecretFiles(tmp_path), clock)
+    return Rotation(databases, Directories(), runtime, kept, every=timedelta(days=90))
 
 
 def test_old_and_new_login_work_side_by_side_until_the_old_is_retired(databases: Postgres, plan: DatabasePlan) -> None:
@@ -196,3 +217,49 @@ def test_remove_takes_every_login(databases: Postgres, plan: DatabasePlan, postg
     for _ in range(2):
         databases.remove(plan.name)
         assert names_of(postgres_server, workspace) == set()
+
+
+def test_what_was_replaced_ends_as_soon_as_the_servers_have_moved_over_however_long_that_took(
+    rotation: Rotation, runtime: MemoryRuntime, databases: Postgres, project: ProjectPlan, clock: Clock
+) -> None:
+    old = databases.ensure(project.database)
+    runtime.unsettled.add(project.key)
+    clock.time += timedelta(days=91)
+    rotation.turn(project)
+    clock.time += timedelta(days=30)
+    rotation.retire(project)
+    assert probe.logs_in(old).ok
+    assert rotation.is_under_way(project)
+    runtime.unsettled.clear()
+    rotation.retire(project)
+    assert not probe.logs_in(old).ok
+    assert not rotation.is_under_way(project)
+
+
+def test_what_is_too_old_again_is_replaced_when_the_last_rotation_is_over(
+    rotation: Rotation, runtime: MemoryRuntime, databases: Postgres, project: ProjectPlan, clock: Clock
+) -> None:
+    databases.ensure(project.database)
+    runtime.unsettled.add(project.key)
+    clock.time += timedelta(days=91)
+    rotation.turn(project)
+    first = databases.address(project.database)
+    clock.time += timedelta(days=91)
+    rotation.turn(project)
+    assert databases.address(project.database) == first
+    runtime.unsettled.clear()
+    rotation.retire(project)
+    assert rotation.is_under_way(project)
+    rotation.turn(project)
+    assert databases.address(project.database) != first
+
+
+def test_a_time_that_is_still_to_come_asks_for_nothing(
+    rotation: Rotation, databases: Postgres, project: ProjectPlan, clock: Clock
+) -> None:
+    clock.time = datetime.now(UTC)
+    address = databases.ensure(project.database)
+    tomorrow = replace(project, rotate_before=clock.time + timedelta(days=1))
+    rotation.turn(tomorrow)
+    assert databases.address(project.database) == address
+    assert not rotation.is_under_way(tomorrow)

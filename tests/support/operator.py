@@ -45,6 +45,8 @@ class MemoryRuntime:
         self._failed: dict[ProjectKey, str] = {}
         # Why a server of this project does not start.
         self.obstacles: dict[ProjectKey, str] = {}
+        # Projects with a server left that has what an older plan said.
+        self.unsettled: set[ProjectKey] = set()
         self.starts: list[ProjectKey] = []
 
     def start(self, plan: ServerPlan) -> Running:
@@ -68,8 +70,8 @@ class MemoryRuntime:
             found[0].shutdown()
             found[0].server_close()
 
-    def is_settled(self, key: ProjectKey) -> bool:  # noqa: ARG002
-        return True
+    def is_settled(self, key: ProjectKey) -> bool:
+        return key not in self.unsettled
 
     def state(self, key: ProjectKey) -> State:
         if key in self._servers:

@@ -8,21 +8,36 @@ that was killed in between knows where it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
+from tenantry_operator.facts import ArtifactPlan, BucketPlan, DatabasePlan
 from tenantry_operator.provision import SecretStore
 
-__all__ = ["Clock", "Credential", "Credentials", "now"]
+__all__ = ["Clock", "Credential", "Credentials", "name_of_key", "names_of", "now"]
 
 Clock = Callable[[], datetime]
 
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def name_of_key(plan: BucketPlan) -> str:
+    """Return what a bucket's key is kept under."""
+    return f"bucket.{plan.user}"
+
+
+def names_of(database: DatabasePlan, artifacts: ArtifactPlan) -> Iterator[str]:
+    """Return all that a project's credentials are kept under; there need not be one under each. A login's is its
+    database's own.
+    """
+    yield database.name
+    if isinstance(artifacts, BucketPlan):
+        yield name_of_key(artifacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,11 @@ class Credentials:
 
     def remove(self, name: str) -> None:
         self._store.remove(name)
+
+    def is_overlapping(self, name: str) -> bool:
+        """Say whether what the current one replaced is still to be retired."""
+        held = self.read(name)
+        return held is not None and bool(held.replaced)
 
     def age(self, name: str) -> timedelta | None:
         """Return how long ago the current one was made; None where there is none, or nobody knows."""

@@ -9,7 +9,7 @@ from typing import Final
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketKey, BucketPlan
 from tenantry_operator.provision.bucket import Users
-from tenantry_operator.provision.credential import Credential, Credentials
+from tenantry_operator.provision.credential import Credential, Credentials, name_of_key
 
 __all__ = ["GivenKeys", "IssuedKeys", "NoKeys", "ReadGiven"]
 
@@ -36,7 +36,7 @@ class IssuedKeys:
 
     def ensure(self, plan: BucketPlan) -> BucketKey:
         self._users.ensure(plan)
-        there, held = self._users.keys(plan), self._credentials.read(_name(plan))
+        there, held = self._users.keys(plan), self._credentials.read(name_of_key(plan))
         if held is None:
             return self._make(plan, there, replaced="")
         if held.login not in there and not self._is_new(plan):
@@ -46,12 +46,12 @@ class IssuedKeys:
         return _key(held)
 
     def current(self, plan: BucketPlan) -> BucketKey | None:
-        held = self._credentials.read(_name(plan))
+        held = self._credentials.read(name_of_key(plan))
         return None if held is None else _key(held)
 
     def rotate(self, plan: BucketPlan) -> BucketKey:
         """Nothing happens while the last rotation waits for `retire`."""
-        before = self._credentials.read(_name(plan))
+        before = self._credentials.read(name_of_key(plan))
         key = self.ensure(plan)
         if before is None or before.login != key.access_key or before.replaced:
             return key
@@ -59,28 +59,28 @@ class IssuedKeys:
 
     def retire(self, plan: BucketPlan) -> None:
         """At rest this looks at nothing but what is kept here."""
-        held = self._credentials.read(_name(plan))
+        held = self._credentials.read(name_of_key(plan))
         if held and held.replaced:
             for other in self._users.keys(plan) - {held.login}:
                 self._users.delete_key(plan, other)
-            self._credentials.retire(_name(plan))
+            self._credentials.retire(name_of_key(plan))
 
     def age(self, plan: BucketPlan) -> timedelta | None:
-        return self._credentials.age(_name(plan))
+        return self._credentials.age(name_of_key(plan))
 
     def remove(self, plan: BucketPlan) -> None:
         self._users.remove(plan)
-        self._credentials.remove(_name(plan))
+        self._credentials.remove(name_of_key(plan))
 
     def _make(self, plan: BucketPlan, unknown: frozenset[str], replaced: str) -> BucketKey:
         """`unknown` are keys whose secret nobody has. First they go: a user may have two keys and no more."""
         for access_key in unknown:
             self._users.delete_key(plan, access_key)
         made = self._users.make_key(plan)
-        return _key(self._credentials.write(_name(plan), made.access_key, made.secret_key, replaced=replaced))
+        return _key(self._credentials.write(name_of_key(plan), made.access_key, made.secret_key, replaced=replaced))
 
     def _is_new(self, plan: BucketPlan) -> bool:
-        age = self._credentials.age(_name(plan))
+        age = self._credentials.age(name_of_key(plan))
         return age is not None and age < _SETTLING
 
 
@@ -144,10 +144,6 @@ class NoKeys:
 
     def remove(self, plan: BucketPlan) -> None:
         """There is none."""
-
-
-def _name(plan: BucketPlan) -> str:
-    return f"bucket.{plan.user}"
 
 
 def _key(credential: Credential) -> BucketKey:
