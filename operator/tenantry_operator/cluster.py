@@ -13,6 +13,7 @@ from threading import Event
 import structlog
 from sqlalchemy import Engine
 
+from tenantry_operator.ages import Ages
 from tenantry_operator.backends import Backends
 from tenantry_operator.facts import Buckets
 from tenantry_operator.health import Health
@@ -59,7 +60,8 @@ class ClusterOperator:
         name = f"tenantry-{settings.installation}"
         self._lease = Lease(self._client, settings.namespace, name, settings.pod)
         self._cluster = _Cluster(settings, self._client)
-        self._metrics = Metrics(self._client.writes, self._cluster.due)
+        every = timedelta(days=settings.rotation_days) or timedelta.max
+        self._metrics = Metrics(self._client.writes, self._cluster.due, self._cluster.ages, every)
         self._health = Health(
             settings.listen,
             self._metrics.registry,
@@ -96,6 +98,7 @@ class _Cluster:
 
     def __init__(self, settings: ClusterSettings, client: Client) -> None:
         self._settings, self._client = settings, client
+        self.ages = Ages()
         self._live = Live()
         self._site = site_of(settings)
         self._secrets = ClusterSecrets(client, self._site)
@@ -159,6 +162,6 @@ class _Cluster:
         buckets = Buckets(settings.storage_bucket, keyless=keyless, archives=archive is not None)
         parts = (buckets, databases, artifacts, runtime, servers, observer, Catalog(engine))
         kept, every = Credentials(self._secrets), timedelta(days=settings.rotation_days) or None
-        rotation = Rotation(databases, artifacts, runtime, kept, every)
+        rotation = Rotation(databases, artifacts, runtime, kept, every, self.ages)
         removal = Removal(source, *parts, archive)
         return Reconciler(source, *parts, removal, Trust(RESYNC_SECONDS), rotation, settings.public_url)

@@ -100,6 +100,7 @@ class Reconciler:
             declared = self.source.project(key)
             if declared is None or declared.removed:
                 self.trust.forget(key)
+                self.rotation.forget(key)
                 return _outcome(self.removal.project(key, declared))
         except Patience as wait:
             self.source.report_project(key, terminating(str(wait)))
@@ -117,6 +118,7 @@ class Reconciler:
         observed = self._bring_about(plan, published)
         judge = partial(conditions_of, plan, observed, problem=declared.problem)
         self._publish(plan_workspace(workspace.resource), plan, judge, is_new=published is None)
+        self.rotation.note(plan)
         return _judged(plan, observed, rotates=self.rotation.is_under_way(plan))
 
     def _bring_about(self, plan: ProjectPlan, published: Published | None) -> Observed:

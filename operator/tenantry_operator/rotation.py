@@ -7,13 +7,14 @@ may stay, and asking twice is asking once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from tenantry_operator.ages import Ages
 from tenantry_operator.errors import ProvisionFailed
-from tenantry_operator.facts import ProjectPlan
+from tenantry_operator.facts import ProjectKey, ProjectPlan
 from tenantry_operator.provision import Artifacts, Databases
 from tenantry_operator.provision.credential import Credentials, names_of
 from tenantry_operator.runtime import Runtime
@@ -34,6 +35,7 @@ class Rotation:
     runtime: Runtime
     kept: Credentials
     every: timedelta | None = None
+    ages: Ages = field(default_factory=Ages)
 
     def is_under_way(self, plan: ProjectPlan) -> bool:
         """Say whether something is left to do, now or when the servers have moved over."""
@@ -74,6 +76,13 @@ class Rotation:
         """Return when the oldest of the current credentials was made, to the minute; None when nobody knows."""
         ages = tuple(self._ages(plan))
         return (datetime.now(UTC) - max(ages)).replace(second=0, microsecond=0) if ages else None
+
+    def note(self, plan: ProjectPlan) -> None:
+        """Remember how old its credentials are, for the figures."""
+        self.ages.note(plan.key, self.made_at(plan), overlapping=self._is_overlapping(plan))
+
+    def forget(self, key: ProjectKey) -> None:
+        self.ages.forget(key)
 
     def _is_overlapping(self, plan: ProjectPlan) -> bool:
         return any(self.kept.is_overlapping(name) for name in names_of(plan.database, plan.artifacts))

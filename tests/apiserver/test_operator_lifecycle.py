@@ -22,6 +22,7 @@ from tests.support.kinds import API, install, remove
 from tests.support.wait import until
 
 FINALIZER = "tenantry.dev/data"
+AN_HOUR = 3600
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,10 @@ def works(installed: Installed, settings: dict[str, Any]) -> tuple[bool, bool]:
     return logs_in(settings["database_url"]), opens_bucket(installed, settings)
 
 
+def overlaps(operator: RunningOperator) -> float:
+    return operator.figures["tenantry_operator_credentials_overlapping"]
+
+
 def make_a_pod(installed: Installed, project: str) -> str:
     """As Kubernetes does of a Deployment; return its address."""
     deployment = paths_of(installed.namespace, f"mlflow-{project}")["Deployment"]
@@ -152,9 +157,13 @@ def test_whoever_asks_gets_new_credentials_and_the_old_ones_end_with_the_last_po
     assert datetime.fromisoformat(status["credentialsMadeAt"]) <= datetime.now(UTC)
     until(lambda: operator.settled, deadline=30, what="the operator to have nothing left to do")
     assert works(installed, before) == works(installed, after) == (True, True)
+    assert overlaps(operator) == 1
     installed.server.ask("DELETE", pod)
     until(lambda: works(installed, before) == (False, False), deadline=60, what="the old credentials to end")
     assert works(installed, after) == (True, True)
+    until(lambda: overlaps(operator) == 0, what="the figure to tell of the end")
+    assert 0 <= operator.figures["tenantry_operator_credentials_oldest_age_seconds"] < AN_HOUR
+    assert operator.figures["tenantry_operator_credentials_overdue"] == 0
 
 
 def test_replaced_credentials_that_no_pod_has_end_at_once(installed: Installed, operator: RunningOperator) -> None:
