@@ -62,6 +62,8 @@ def for_server(settings: ServerSettings) -> dict[str, str]:
 def _for_storage(s3: S3Settings) -> dict[str, str]:
     """What MLflow and boto3 read. Without a key, boto3 looks for the identity of the process itself."""
     variables = {"MLFLOW_S3_ENDPOINT_URL": s3.endpoint, "AWS_DEFAULT_REGION": s3.region}
+    if s3.ca_file is not None:
+        variables["AWS_CA_BUNDLE"] = str(s3.ca_file)
     if s3.access_key is not None and s3.secret_key is not None:
         variables["AWS_ACCESS_KEY_ID"] = s3.access_key.get_secret_value()
         variables["AWS_SECRET_ACCESS_KEY"] = s3.secret_key.get_secret_value()

@@ -40,6 +40,8 @@ class S3Settings(BaseModel):
     region: str | None = None
     access_key: SecretStr | None = None
     secret_key: SecretStr | None = None
+    # PEM of the authority that its certificate is from; None: a public one.
+    ca_file: Path | None = None
 
     @model_validator(mode="after")
     def _a_key_has_two_halves(self) -> Self:

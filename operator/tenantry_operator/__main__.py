@@ -16,6 +16,7 @@ import structlog
 from pydantic import ValidationError
 
 from tenantry_operator.cluster import ClusterOperator
+from tenantry_operator.errors import SettingWrong
 from tenantry_operator.machine import machine_operator
 from tenantry_operator.settings import ClusterSettings, Settings, on_one_machine
 
@@ -37,6 +38,9 @@ def main() -> int:
     except ValidationError as error:
         for problem in error.errors():
             _log_setting(f"TENANTRY_{problem['loc'][0]}".upper(), problem["msg"])
+        return 2
+    except SettingWrong as error:
+        _log_setting(error.name, str(error))
         return 2
     except OSError as error:
         advice = "the operator must be able to write there"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OperatorError", "OperatorStopping", "ProvisionFailed"]
+__all__ = ["OperatorError", "OperatorStopping", "ProvisionFailed", "SettingWrong"]
 
 
 class OperatorError(Exception):
@@ -11,6 +11,14 @@ class OperatorError(Exception):
 
 class ProvisionFailed(OperatorError):
     """A database, role or template could not be made, or is not ours."""
+
+
+class SettingWrong(OperatorError):
+    """What a setting names cannot be used. `name` is the variable's."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class OperatorStopping(OperatorError):

@@ -109,8 +109,9 @@ class Site:
     # Of the object store; empty: AWS.
     endpoint: str = ""
     region: str = "us-east-1"
-    # PEM, of the authority that PostgreSQL's certificate is from.
+    # PEM, of the authorities that the certificates of PostgreSQL and of the object store are from; empty: public ones.
     database_authority: str = ""
+    storage_authority: str = ""
     # The ClusterRole that a workspace's admins get in its namespace; empty: none.
     admin_role: str = ""
     # Whether namespaces are made here, or by somebody else before.

@@ -96,6 +96,8 @@ class ClusterSettings(_Common):
     storage_bucket: str = ""
     storage_access_key: str = ""
     storage_secret_key: SecretStr = SecretStr("")
+    # PEM of the authorities that its certificate is from; empty: public ones.
+    storage_ca_file: str = ""
     # Where archives go; empty: nowhere, and deletionPolicy Archive keeps the data.
     archive_bucket: str = ""
     # Where backends may go to reach their database, their bucket and DNS; an empty list: anywhere, at those ports.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from tenantry_operator.errors import OperatorError
+from tenantry_operator.errors import SettingWrong
 from tenantry_operator.facts import Egress, Site
 from tenantry_operator.provision.bucket import StorageSettings
 from tenantry_operator.settings import ClusterSettings
@@ -33,22 +34,29 @@ def site_of(settings: ClusterSettings) -> Site:
         pull_secrets=settings.pull_secrets,
         endpoint=settings.storage_endpoint,
         region=settings.storage_region,
-        database_authority=_authority(str(url.query.get("sslrootcert", ""))),
+        database_authority=_database_authority(str(url.query.get("sslrootcert", ""))),
+        storage_authority=_authority(settings.storage_ca_file, "TENANTRY_STORAGE_CA_FILE"),
         admin_role=settings.workspace_admin_role,
         owns_namespaces=not settings.namespaces,
     )
 
 
-def _authority(path: str) -> str:
-    """Backends get a copy of it: they have no file of ours, but for the public authorities, which are in each image.
-    Raises OperatorError.
-    """
-    if not path or path == "system" or path.startswith(_PUBLIC_AUTHORITIES):
+def _database_authority(path: str) -> str:
+    """Backends have no file of ours, but for the public authorities, which are in each image."""
+    if path == "system" or path.startswith(_PUBLIC_AUTHORITIES):
+        return ""
+    return _authority(path, "TENANTRY_PROVISION_URL")
+
+
+def _authority(path: str, setting: str) -> str:
+    """Backends get a copy of it. Raises SettingWrong."""
+    if not path:
         return ""
     try:
-        return Path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"sslrootcert of TENANTRY_PROVISION_URL cannot be read: {path}: {error}") from error
+        ssl.create_default_context(cafile=path)
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingWrong(setting, f"{path} must be a file with a certificate in PEM: {error}") from error
 
 
 def storage_of(settings: ClusterSettings) -> StorageSettings:
@@ -59,4 +67,5 @@ def storage_of(settings: ClusterSettings) -> StorageSettings:
         iam_endpoint=settings.storage_iam_endpoint or None,
         access_key=settings.storage_access_key or None,
         secret_key=secret if secret.get_secret_value() else None,
+        authority=Path(settings.storage_ca_file) if settings.storage_ca_file else None,
     )

@@ -39,6 +39,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "workload identity": {"storage": {"driver": "workload-identity", "existingSecret": ""}},
     "an identity at AWS": {"storage": {"existingSecret": "", "ownIdentity": True}},
     "another IAM": {"storage": {"endpoint": "http://s3:7070", "iamEndpoint": "http://s3:7071"}},
+    "an S3 of the house": {
+        "storage": {"endpoint": "https://s3.corp:9000", "caSecret": "corp-ca", "caKey": "root.pem"},
+    },
     "a secret client": {"oidc": {"existingSecret": "tenantry-oidc", "clientSecretKey": "secret"}},
     "a provider of the house": {"oidc": {"issuer": "https://sso.corp:8443/realms/a", "caSecret": "corp-ca"}},
     "a public authority": {"database": {"caSecret": ""}},

@@ -15,6 +15,7 @@ from tests.chart.options import OPTIONS
 from tests.support.helm import CHART, KUBERNETES, MINIMAL, Rendered, helm, render, render_anew
 
 _GOLDEN = Path(__file__).parents[1] / "golden" / "chart" / "default.yaml"
+_ROOT_PEM = {"key": "root.pem", "path": "ca.crt"}
 _FLEETING = {
     "asks the cluster": r"\blookup\b",
     "throws dice": r"\b(rand[A-Z]\w+|shuffle|uuidv4|gen(PrivateKey|CA|SelfSigned|Signed)\w*)\b",
@@ -34,6 +35,14 @@ def _variable(rendered: Rendered, name: str, kind: str = "Deployment", of: str =
     (container,) = rendered.one(kind, of)["spec"]["template"]["spec"]["containers"]
     found = [it for it in container["env"] if it["name"] == name]
     return (found[0].get("value") or found[0].get("valueFrom")) if found else None
+
+
+def _mounted(rendered: Rendered, path: str) -> Any:
+    """The Secret that the operator's container has there."""
+    pod = rendered.one("Deployment", "tenantry-operator")["spec"]["template"]["spec"]
+    (name,) = (it["name"] for it in pod["containers"][0]["volumeMounts"] if it["mountPath"] == path)
+    (volume,) = (it for it in pod["volumes"] if it["name"] == name)
+    return volume["secret"]
 
 
 def _ports(rendered: Rendered, name: str) -> list[list[int]]:
@@ -74,6 +83,10 @@ _SEEN: dict[str, Callable[[Rendered], object]] = {
     "workload identity": lambda it: _variable(it, "TENANTRY_STORAGE_SECRET_KEY") is None,
     "an identity at AWS": lambda it: _variable(it, "TENANTRY_STORAGE_ACCESS_KEY") is None,
     "another IAM": lambda it: _ports(it, "tenantry-operator")[3] == [7070, 7071],
+    "an S3 of the house": lambda it: (
+        _variable(it, "TENANTRY_STORAGE_CA_FILE") == "/etc/tenantry/storage/ca.crt"
+        and _mounted(it, "/etc/tenantry/storage") == {"secretName": "corp-ca", "items": [_ROOT_PEM]}
+    ),
     "a secret client": lambda it: (
         _variable(it, "TENANTRY_OIDC_CLIENT_SECRET", "StatefulSet", "tenantry-tenant-api")
         == {"secretKeyRef": {"name": "tenantry-oidc", "key": "secret"}}

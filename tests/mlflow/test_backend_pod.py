@@ -22,6 +22,7 @@ from tests.support.mlflow_client import log_a_run
 from tests.support.pod import SECRET, Pod, Service, listens, pod_settings, running_pod, starting_pod
 from tests.support.postgres import PostgresServer
 from tests.support.s3 import VersityServer, running_versity
+from tests.support.s3_tls import TlsVersityServer
 from tests.support.wait import until, until_async
 
 AUTHORIZED = {SECRET_HEADER: SECRET}
@@ -137,6 +138,21 @@ def test_artifacts_are_on_s3(identity: str, s3: VersityServer, new_database: Cal
         assert [offers[f"multipart_{way}_enabled"] for way in ("uploads", "downloads")] == [False, False]
         signed = f"/api/2.0/mlflow-artifacts/presigned/{written.removeprefix('vision/segmentation/')}"
         assert ask(pod.address, signed, headers=AUTHORIZED)[0] == 501
+
+
+def test_artifacts_are_on_an_s3_whose_authority_is_the_houses(new_database: Callable[[], str], tmp_path: Path) -> None:
+    with running_versity(TlsVersityServer) as s3:
+        key = s3.settings.access_key, s3.settings.secret_key
+        assert key[0] is not None
+        assert key[1] is not None
+        place = {"endpoint": s3.endpoint, "access_key": key[0], "secret_key": key[1].get_secret_value()}
+        place["ca_file"] = str(s3.authority)
+        bucket = s3.bucket()
+        uri = f"s3://{bucket}/vision/segmentation/"
+        settings = pod_settings(new_database(), tmp_path, artifact_directory=None, artifact_uri=uri, s3=place)
+        with running_pod(tmp_path / "pod", settings) as pod:
+            assert log_a_run(pod.address, SECRET, "by TLS")["artifact"] == "written by by TLS"
+        assert len(s3.keys_in(bucket)) == 1
 
 
 GOOD = pod_settings("postgresql://role:hunter2@127.0.0.1:1/name", Path("/nowhere"))

@@ -119,6 +119,7 @@ class Installed:
             "storage_iam_endpoint": storage.iam_endpoint or "",
             "storage_access_key": storage.access_key or "",
             "storage_secret_key": storage.secret_key.get_secret_value() if storage.secret_key else "",
+            "storage_ca_file": str(storage.authority or ""),
             "workspace_admin_role": "tenantry-workspace-admin",
             "deletion_grace": "0",
             "archive_bucket": self.archive,

@@ -37,6 +37,7 @@ __all__ = [
     "Place",
     "S3Server",
     "VersityServer",
+    "answers",
     "plan_for",
     "running_minio",
     "running_versity",
@@ -56,6 +57,8 @@ class S3Server:
     """A storage that a test may stop and start again: its address, its users and its objects stay."""
 
     driver: StorageDriver
+    # PEM of the authority that signed its certificate, where it has one.
+    authority: Path | None = None
 
     def __init__(self, home: Path, program: Path) -> None:
         self.home, self.program = home, program
@@ -68,7 +71,8 @@ class S3Server:
 
     @property
     def settings(self) -> StorageSettings:
-        return StorageSettings(self.endpoint, "us-east-1", self.iam_endpoint, _ROOT[0], SecretStr(_ROOT[1]))
+        key = (_ROOT[0], SecretStr(_ROOT[1]))
+        return StorageSettings(self.endpoint, "us-east-1", self.iam_endpoint, *key, authority=self.authority)
 
     @property
     def iam_endpoint(self) -> str | None:
@@ -104,6 +108,7 @@ class S3Server:
             service,
             endpoint_url=self.endpoint if service == "s3" else self.iam_endpoint,
             region_name="us-east-1",
+            verify=str(self.authority) if self.authority else None,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             config=Config(
@@ -148,7 +153,10 @@ class VersityServer(S3Server):
         yield "s3", ("--quiet", "--keep-alive", "--port", f"127.0.0.1:{self.port}", *iam, *store), environment
 
     def is_up(self, name: str) -> bool:
-        return _answers(self.iam_port if name == "iam" else self.port)
+        return answers(HTTPConnection("127.0.0.1", self.port_of(name), timeout=1))
+
+    def port_of(self, name: str) -> int:
+        return self.iam_port if name == "iam" else self.port
 
 
 class MinioServer(S3Server):
@@ -164,7 +172,7 @@ class MinioServer(S3Server):
         )
 
     def is_up(self, name: str) -> bool:  # noqa: ARG002  there is one
-        return _answers(self.port, "/minio/health/ready")
+        return answers(HTTPConnection("127.0.0.1", self.port, timeout=1), "/minio/health/ready")
 
 
 class DictStore:
@@ -243,20 +251,20 @@ def watch_client(client: Any, called: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def running_versity() -> Iterator[VersityServer]:
+def running_versity(kind: type[VersityServer] = VersityServer) -> Iterator[VersityServer]:
     program = _found("versitygw", "TENANTRY_TEST_VERSITYGW")
     if program is None:
         missing("s3", "there is no versitygw: run hack/cluster/build.sh tools, or set TENANTRY_TEST_VERSITYGW")
-    with _running(VersityServer, program) as server:
+    with _running(kind, program) as server:
         yield server
 
 
 @contextmanager
-def running_minio() -> Iterator[MinioServer]:
+def running_minio(kind: type[MinioServer] = MinioServer) -> Iterator[MinioServer]:
     program = _found("minio", "TENANTRY_TEST_MINIO")
     if program is None:
         missing("minio", "set TENANTRY_TEST_MINIO to the program: no build here makes it, its license is the AGPL")
-    with _running(MinioServer, program) as server:
+    with _running(kind, program) as server:
         yield server
 
 
@@ -279,9 +287,8 @@ def _found(name: str, variable: str) -> Path | None:
     return program if program.exists() else None
 
 
-def _answers(port: int, path: str = "/") -> bool:
+def answers(connection: HTTPConnection, path: str = "/") -> bool:
     """Whether it speaks HTTP; that it refuses a stranger, or sends one away, is as good as anything."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", path)
         return connection.getresponse().status < HTTPStatus.INTERNAL_SERVER_ERROR

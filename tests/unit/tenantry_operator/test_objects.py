@@ -28,6 +28,7 @@ SITE: Final = Site(
     pull_secrets=("registry",),
     endpoint="https://s3.example.org",
     database_authority="-----BEGIN CERTIFICATE-----\nof the database\n-----END CERTIFICATE-----\n",
+    storage_authority="-----BEGIN CERTIFICATE-----\nof the storage\n-----END CERTIFICATE-----\n",
     admin_role="tenantry:workspace-admin",
 )
 KEY: Final = BucketKey("AKIA0123", SecretStr("key-secret"))
@@ -65,6 +66,8 @@ def test_what_is_secret_stands_in_the_secret_alone() -> None:
     settings = json.loads(b64decode(secret_object["data"]["settings.json"]))
     assert settings["secret"] == "guard-secret"
     assert settings["s3"]["secret_key"] == "key-secret"
+    assert settings["s3"]["ca_file"] == "/etc/tenantry/backend/storage-ca.crt"
+    assert b64decode(secret_object["data"]["storage-ca.crt"]).decode() == SITE.storage_authority
     assert settings["database_url"].endswith("?sslmode=verify-full&sslrootcert=/etc/tenantry/backend/ca.crt")
 
 

@@ -37,6 +37,7 @@
   (list "STORAGE_REGION" $storage.region)
   (list "STORAGE_BUCKET" $storage.bucket)
   (list "STORAGE_IAM_ENDPOINT" $storage.iamEndpoint)
+  (list "STORAGE_CA_FILE" (empty $storage.caSecret | ternary "" "/etc/tenantry/storage/ca.crt"))
   (list "ARCHIVE_BUCKET" $storage.archiveBucket)
   (list "DATABASE_PEERS" (toJson $policy.database.peers))
   (list "DATABASE_PORTS" (include "tenantry.portList" $policy.database.ports))

@@ -22,6 +22,7 @@ __all__ = ["SETTINGS", "address", "backend_objects"]
 SETTINGS: Final = f"{GROUP}/settings"
 _PORT: Final = 8080
 _SETTINGS: Final = "/etc/tenantry/backend"
+_STORAGE_AUTHORITY: Final = "storage-ca.crt"
 # Seconds that requests in flight have, and with the lame duck before and a margin the pod's own limit.
 _GRACE: Final = 20
 _TERMINATION: Final = 40
@@ -107,7 +108,7 @@ def _container(plan: ServerPlan, site: Site) -> Manifest:
 
 
 def _settings(plan: ServerPlan, secret: SecretStr, site: Site) -> dict[str, str]:
-    """Return the files of the Secret: what `tenantry_backend.settings` reads, and the authority of its database."""
+    """Return the files of the Secret: what `tenantry_backend.settings` reads, and whom the backend shall trust."""
     if not isinstance(plan.artifacts, BucketPlan):
         raise TypeError("a pod keeps its artifacts in a bucket, not in a directory")
     key = plan.bucket_key
@@ -119,13 +120,17 @@ def _settings(plan: ServerPlan, secret: SecretStr, site: Site) -> dict[str, str]
             "region": site.region,
             "access_key": key.access_key if key else None,
             "secret_key": key.secret_key.get_secret_value() if key else None,
+            "ca_file": f"{_SETTINGS}/{_STORAGE_AUTHORITY}" if site.storage_authority else None,
         },
         "scratch_directory": f"{SCRATCH}/backend",
         "secret": secret.get_secret_value(),
         "grace": _GRACE,
         "uid": None,
     }
-    return with_authority({"settings.json": json.dumps(settings, sort_keys=True)}, site)
+    files = {"settings.json": json.dumps(settings, sort_keys=True)}
+    if site.storage_authority:
+        files[_STORAGE_AUTHORITY] = site.storage_authority
+    return with_authority(files, site)
 
 
 def _digest(files: Mapping[str, str]) -> str:

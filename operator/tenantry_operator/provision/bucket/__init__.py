@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -38,6 +39,8 @@ class StorageSettings:
     iam_endpoint: str | None = None
     access_key: str | None = None
     secret_key: SecretStr | None = None
+    # PEM of the authority that signed its certificate; None: one that everybody trusts.
+    authority: Path | None = None
 
 
 class Users(Protocol):

@@ -54,6 +54,11 @@ class Clients:
         finally:
             client.close()
 
+    @property
+    def _authority(self) -> str | None:
+        """A file; None leaves it to boto3, which trusts the public ones."""
+        return str(self._settings.authority) if self._settings.authority else None
+
     def _administrator(self) -> BucketKey | None:
         access_key, secret_key = self._settings.access_key, self._settings.secret_key
         return BucketKey(access_key, secret_key) if access_key and secret_key else None
@@ -68,6 +73,7 @@ class Clients:
                 endpoint_url=endpoint,
                 region_name=self._settings.region,
                 config=config,
+                verify=self._authority,
                 aws_access_key_id=key and key.access_key,
                 aws_secret_access_key=key and key.secret_key.get_secret_value(),
             )

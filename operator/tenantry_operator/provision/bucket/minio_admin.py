@@ -25,6 +25,7 @@ from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketKey, BucketPlan
 from tenantry_operator.provision.bucket import StorageSettings
 from tenantry_operator.provision.bucket.policy import document
+from tenantry_operator.provision.bucket.words import distrust
 
 __all__ = ["MinioUsers"]
 
@@ -100,7 +101,9 @@ class MinioUsers:
             credentials=StaticProvider(settings.access_key, settings.secret_key.get_secret_value()),
             region=settings.region,
             secure=address.scheme == "https",
-            http_client=urllib3.PoolManager(timeout=_TIMEOUT, retries=_RETRIES, maxsize=16),
+            http_client=urllib3.PoolManager(
+                timeout=_TIMEOUT, retries=_RETRIES, maxsize=16, ca_certs=settings.authority and str(settings.authority)
+            ),
         )
 
     def _policy(self, plan: BucketPlan) -> dict[str, Any] | None:
@@ -139,8 +142,8 @@ def _explained(what: str) -> Iterator[None]:
         code = _code_of(error)
         raise ProvisionFailed(f"{what}: MinIO answered {code}: {_CURES.get(code, 'see its log')}") from error
     except urllib3.exceptions.HTTPError as error:
-        words = f"MinIO does not answer ({type(error).__name__}): check TENANTRY_STORAGE_ENDPOINT"
-        raise ProvisionFailed(f"{what}: {words}") from error
+        silence = f"MinIO does not answer ({type(error).__name__}): check TENANTRY_STORAGE_ENDPOINT"
+        raise ProvisionFailed(f"{what}: {distrust(error) or silence}") from error
 
 
 def _code_of(error: MinioAdminException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ssl import SSLCertVerificationError
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from botocore.exceptions import (
 
 from tenantry_operator.errors import ProvisionFailed
 
-__all__ = ["code_of", "explained", "words_of"]
+__all__ = ["code_of", "distrust", "explained", "words_of"]
 
 _UNKNOWN_KEY: Final = "the storage does not know this key: check TENANTRY_STORAGE_ACCESS_KEY and the endpoint"
 _REGION: Final = "the bucket is in another region: check TENANTRY_STORAGE_REGION"
@@ -43,6 +44,11 @@ _CURES: Final = {
     "SignatureDoesNotMatch": "the secret is not this key's: check TENANTRY_STORAGE_SECRET_KEY",
     "TooManyBuckets": "the account has no room for more buckets: name one for all in TENANTRY_STORAGE_BUCKET",
 }
+# OpenSSL's numbers for a certificate that nobody who is trusted has signed.
+_UNVERIFIED: Final = frozenset({2, 18, 19, 20, 21})
+_UNKNOWN_AUTHORITY: Final = (
+    "put its authority's certificate into the file TENANTRY_STORAGE_CA_FILE, which is storage.caSecret of the chart"
+)
 
 
 @contextmanager
@@ -66,8 +72,21 @@ def words_of(error: ClientError | BotoCoreError) -> str:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return "there is no key: set TENANTRY_STORAGE_ACCESS_KEY and TENANTRY_STORAGE_SECRET_KEY"
     if isinstance(error, NoConnection | HTTPClientError):
-        return f"{_host(error.kwargs)} does not answer ({type(error).__name__}): check TENANTRY_STORAGE_ENDPOINT"
+        return (
+            distrust(error)
+            or f"{_host(error.kwargs)} does not answer ({type(error).__name__}): check TENANTRY_STORAGE_ENDPOINT"
+        )
     return f"{type(error).__name__}: check the TENANTRY_STORAGE_ settings"
+
+
+def distrust(error: BaseException | None) -> str:
+    """Why the storage's certificate was refused, and what to do; empty where something else is the matter."""
+    while error:
+        if isinstance(error, SSLCertVerificationError):
+            cure = _UNKNOWN_AUTHORITY if error.verify_code in _UNVERIFIED else "give the storage another one"
+            return f"the storage's certificate is refused ({error.verify_message}): {cure}"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _host(facts: dict[str, Any]) -> str:
