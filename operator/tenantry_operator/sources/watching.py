@@ -11,6 +11,7 @@ import kopf
 
 from tenantry_crds.meta import GROUP, VERSION
 from tenantry_operator.plan.objects.metadata import MANAGER
+from tenantry_operator.runtime.kubernetes.login import log_in
 
 __all__ = ["Note", "watch"]
 
@@ -51,8 +52,8 @@ def _registry(kinds: Collection[str], note: Note) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry, id="login")
-    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        return log_in()
 
     async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002  kopf's own name
         """Writing a refusal may take a call to the API server: not in kopf's loop."""

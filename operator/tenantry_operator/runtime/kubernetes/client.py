@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 import urllib3
-from kubernetes import client as library
-from kubernetes import config
 
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.plan.objects.metadata import MANAGER
 from tenantry_operator.runtime.kubernetes.kinds import KINDS, Ref, path_of, ref_of
+from tenantry_operator.runtime.kubernetes.login import Login
 from tenantry_operator.runtime.kubernetes.pace import Pace
 
 __all__ = ["Client", "ClusterAway", "ClusterRefused", "Document", "connect"]
@@ -24,6 +24,8 @@ _JSON: Final = "application/json"
 _TIMEOUT: Final = (5.0, 30.0)
 # Objects in one answer of a list: what is parsed at once stays small.
 _PAGE: Final = 200
+# Kept open: one for each watch, and one for each call at a time.
+_CONNECTIONS: Final = 32
 _CONFLICT: Final = 409
 _GONE: Final = frozenset({404, 410})
 _AWAY: Final = frozenset({408, 409, 429, 500, 502, 503, 504})
@@ -53,8 +55,9 @@ class _Request(NamedTuple):
 class Client:
     """Thread-safe. Counts its writes by verb and kind in `writes`, for the metrics and for tests."""
 
-    def __init__(self, api: library.ApiClient, pace: Pace) -> None:
-        self._api = api
+    def __init__(self, login: Login, pace: Pace) -> None:
+        self._login = login
+        self._pool = urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=login.trusted(), retries=False)
         self._pace = pace
         self.writes: dict[tuple[str, str], int] = {}
 
@@ -85,10 +88,10 @@ class Client:
             ("allowWatchBookmarks", "true"), ("timeoutSeconds", str(seconds)),
         ]  # fmt: skip
         response = self._send(_Request("GET", path_of(kind, namespace), query), (_TIMEOUT[0], seconds + 30.0))
-        with closing(response.response):
+        with closing(response):
             if response.status != 200:  # noqa: PLR2004
                 raise _error(response.status, response.read())
-            yield from _events(response.response)
+            yield from _events(response)
 
     def apply(self, document: Mapping[str, Any]) -> Document:
         """Server-side apply with our field manager: what we applied before and no longer do is removed."""
@@ -148,32 +151,27 @@ class Client:
         answer: Document = json.loads(said)
         return answer
 
-    def _send(self, request: _Request, timeout: tuple[float, float]) -> Any:
-        asked = self._api.param_serialize(
-            request.method,
-            request.path,
-            query_params=request.query,
-            # The cluster's signing keys have a type of their own.
-            header_params={"Accept": f"{_JSON}, */*;q=0.5", "Content-Type": request.content},
-            body=request.body,
-            auth_settings=["BearerToken"],
-        )
+    def _send(self, request: _Request, timeout: tuple[float, float]) -> urllib3.BaseHTTPResponse:
+        # The cluster's signing keys have a type of their own.
+        headers = {"Accept": f"{_JSON}, */*;q=0.5", "Content-Type": request.content} | self._login.headers()
+        body = None if request.body is None else json.dumps(request.body).encode()
+        address = self._login.server + request.path + (f"?{urlencode(request.query)}" if request.query else "")
         try:
-            return self._api.call_api(*asked, _request_timeout=timeout)
-        except (urllib3.exceptions.HTTPError, library.ApiException) as error:
+            return self._pool.request(
+                request.method,
+                address,
+                body=body,
+                headers=headers,
+                timeout=urllib3.Timeout(*timeout),
+                preload_content=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
             raise ClusterAway(f"the API server does not answer: {type(error).__name__}") from error
 
 
 def connect(per_second: float) -> Client:
     """As the pod's ServiceAccount, or else with the kubeconfig of `KUBECONFIG` or the usual place."""
-    settings = library.Configuration()
-    try:
-        config.load_incluster_config(client_configuration=settings)
-    except config.ConfigException:
-        config.load_kube_config(client_configuration=settings)
-    settings.connection_pool_maxsize = 32
-    settings.retries = urllib3.Retry(0)
-    return Client(library.ApiClient(settings), Pace(per_second))
+    return Client(Login(), Pace(per_second))
 
 
 def _events(stream: Any) -> Iterator[Document]:
