@@ -64,9 +64,10 @@ class Observer:
             proof = self._proof(plan, applied, published)
             if not proof.answers.ok:
                 return replace(known, backend=proof.answers)
-        database, storage = _database(applied), self._storage(plan, applied)
+        database, others = self._within(applied)
+        storage = self._storage(plan, applied)
         proof = self._proof(plan, applied, published) if database.ok and storage.ok else _Proof(_BLOCKED, _BLOCKED)
-        isolation = self._isolation(plan, applied, proof)
+        isolation = self._isolation(plan, applied, others, proof)
         return Observed(database, storage, isolation=isolation, backend=proof.answers)
 
     def forget(self, key: ProjectKey) -> None:
@@ -97,26 +98,26 @@ class Observer:
             return _Proof(Probe(False, reason, str(error)), known.guarded if known else _NOT_SEEN)
         return found[0]
 
+    def _within(self, applied: Applied) -> tuple[Probe, Probe]:
+        """What the project's role finds: its own database, and that others refuse it."""
+        if applied.address is None or applied.database_problem:
+            problem = applied.database_problem or "the project's role has no password yet"
+            return Probe(False, "NotProvisioned", problem), _BLOCKED
+        return probe.from_within(applied.address, self._private)
+
     def _storage(self, plan: ProjectPlan, applied: Applied) -> Probe:
         if applied.storage_problem:
             return Probe(False, "NotProvisioned", applied.storage_problem)
         return self._artifacts.stores(plan.artifacts, applied.key)
 
-    def _isolation(self, plan: ProjectPlan, applied: Applied, proof: _Proof) -> Probe:
+    def _isolation(self, plan: ProjectPlan, applied: Applied, others: Probe, proof: _Proof) -> Probe:
         """Three doors that must be shut; the first that is not is the one to name."""
         if applied.address is None or applied.storage_problem:
             return _BLOCKED
-        others = probe.others_refused(applied.address, self._private)
         if not others.ok:
             return others
         confined = self._artifacts.confined(plan.artifacts, applied.key)
         return confined if not confined.ok else proof.guarded
-
-
-def _database(applied: Applied) -> Probe:
-    if applied.address is None or applied.database_problem:
-        return Probe(False, "NotProvisioned", applied.database_problem or "the project's role has no password yet")
-    return probe.logs_in(applied.address)
 
 
 def _as_published(plan: ProjectPlan, published: Published | None) -> _Proof | None:

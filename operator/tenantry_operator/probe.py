@@ -15,11 +15,16 @@ from tenantry_catalog.engine import libpq_url
 from tenantry_operator.facts import Probe
 from tenantry_operator.runtime import Running
 
-__all__ = ["answers", "guarded", "logs_in", "others_refused"]
+__all__ = ["answers", "from_within", "guarded"]
 
 # A machine under load answers late; it is no less well for that.
 _SECONDS: Final = 10
 _SECRET_HEADER: Final = "X-Tenantry-Backend-Secret"  # noqa: S105  a header's name
+
+# What a role has set for itself does not count: neither where names are found, nor how long an answer may take.
+_OPTIONS: Final = f"-c search_path=pg_catalog -c statement_timeout={_SECONDS}s"
+
+_IN: Final = Probe(True, "LoggedIn", "the project's role logs in and reads its schema")
 
 _REFUSED: Final = Probe(
     True, "Refused", "other databases refuse the project's role, and its server whoever has not its secret"
@@ -29,37 +34,35 @@ _REFUSED: Final = Probe(
 _CALL: Final = ("POST", "/api/2.0/mlflow/experiments/search", b'{"max_results": 1}')
 
 
-def logs_in(address: SecretStr) -> Probe:
-    """Log in as the project's role, and read which schema its database has."""
-    try:
-        with _connect(address) as connection:
-            connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except psycopg.Error as error:
-        return Probe(False, "LoginFailed", f"the project's role cannot use its database: {_first_line(error)}")
-    return Probe(True, "LoggedIn", "the project's role logs in and reads its schema")
-
-
-def others_refused(address: SecretStr, private: frozenset[str]) -> Probe:
-    """Look from the project's role for a database that it may enter: its own, and none of the other projects' or of
-    those named `private`. Then try one.
+def from_within(address: SecretStr, private: frozenset[str]) -> tuple[Probe, Probe]:
+    """Log in as the project's role and read its schema; then look for a database that the role may enter beside its
+    own: another project's, or one of those named `private`. Then try one.
     """
     try:
         with _connect(address) as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            # The tables are the project's to replace: nothing long is read of them.
+            cursor.execute("SELECT 1 FROM public.alembic_version LIMIT 1").fetchone()
             own = connection.info.dbname
-            open_ = cursor.execute(_OPEN, {"private": list(private)}).fetchall()
+            open_ = cursor.execute(_OPEN, {"private": list(private)}).fetchone()
             closed = cursor.execute(_CLOSED, {"private": list(private)}).fetchone()
     except psycopg.Error as error:
-        return Probe(False, "LoginFailed", f"the project's role cannot use its database: {_first_line(error)}")
+        failed = Probe(False, "LoginFailed", f"the project's role cannot use its database: {_first_line(error)}")
+        return failed, failed
+    return _IN, _others_refused(address, own, open_, closed)
+
+
+def _others_refused(address: SecretStr, own: str, open_: str | None, closed: str | None) -> Probe:
     if open_:
-        cure = f'REVOKE CONNECT ON DATABASE "{open_[0]}" FROM PUBLIC'
-        return Probe(False, "DatabaseOpen", f"the role {own} may connect to database {open_[0]}: {cure}")
+        cure = f'REVOKE CONNECT ON DATABASE "{open_}" FROM PUBLIC'
+        return Probe(False, "DatabaseOpen", f"the role {own} may connect to database {open_}: {cure}")
     if closed and _enters(address, closed):
-        return Probe(False, "DatabaseOpen", f"the role {own} logs in to database {closed}")
+        cure = "see which line of pg_hba.conf lets it in"
+        return Probe(False, "DatabaseOpen", f"the role {own} logs in to database {closed}: {cure}")
     return _REFUSED
 
 
 _OURS = r"datallowconn AND datname <> current_database() AND (datname LIKE 'tnt\_%%' OR datname = ANY(%(private)s))"
-_OPEN = f"SELECT datname FROM pg_database WHERE {_OURS} AND has_database_privilege(oid, 'CONNECT') ORDER BY 1"  # noqa: S608
+_OPEN = f"SELECT datname FROM pg_database WHERE {_OURS} AND has_database_privilege(oid, 'CONNECT') ORDER BY 1 LIMIT 1"  # noqa: S608
 # The next by name, so that the projects try one another in a circle.
 _CLOSED = f"SELECT datname FROM pg_database WHERE {_OURS} ORDER BY datname < current_database(), 1 LIMIT 1"  # noqa: S608
 
@@ -93,7 +96,8 @@ def _call(server: Running, headers: dict[str, str]) -> int | str:
 
 
 def _connect(address: SecretStr) -> psycopg.Connection:
-    return psycopg.connect(libpq_url(address.get_secret_value()), connect_timeout=_SECONDS, autocommit=True)
+    url = libpq_url(address.get_secret_value())
+    return psycopg.connect(url, connect_timeout=_SECONDS, autocommit=True, options=_OPTIONS)
 
 
 def _enters(address: SecretStr, database: str) -> bool:

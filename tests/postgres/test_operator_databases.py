@@ -58,6 +58,12 @@ def plan(workspace: str, project: str = "roads") -> DatabasePlan:
     return plan_database(ProjectKey(workspace, project), Tracking())
 
 
+_SAYS_THE_LIMIT = """
+CREATE FUNCTION public.says() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN RAISE 'the limit is %', pg_catalog.current_setting('statement_timeout'); END $$
+"""
+
+
 def connect(address: SecretStr) -> psycopg.Connection:
     return psycopg.connect(libpq_url(address.get_secret_value()), autocommit=True)
 
@@ -69,6 +75,10 @@ def refused(address: SecretStr, database: str) -> bool:
     except psycopg.OperationalError:
         return True
     return False
+
+
+def logs_in(address: SecretStr) -> bool:
+    return probe.from_within(address, frozenset())[0].ok
 
 
 def test_the_role_owns_every_table_of_its_database(databases: Postgres, workspace: str) -> None:
@@ -90,7 +100,32 @@ def test_the_role_is_refused_by_every_other_database(
     assert refused(signs, plan(workspace, "roads").name)
     assert refused(roads, template_name("3.17.2"))
     assert not refused(roads, plan(workspace, "roads").name)
-    assert probe.others_refused(roads, frozenset()).ok
+    assert all(found.ok for found in probe.from_within(roads, frozenset()))
+
+
+def test_a_project_that_replaces_what_the_probe_reads_neither_holds_it_up_nor_deceives_it(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str
+) -> None:
+    address, name = databases.ensure(plan(workspace)), plan(workspace).name
+    open_ = f"open_{workspace}"
+    postgres_server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(open_)))
+    with connect(address) as connection:
+        connection.execute("CREATE VIEW public.pg_database AS SELECT * FROM pg_catalog.pg_database WHERE false")
+        connection.execute(sql.SQL("ALTER ROLE {} SET search_path = public, pg_catalog").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("ALTER ROLE {} SET statement_timeout = 0").format(sql.Identifier(name)))
+        connection.execute("ALTER TABLE public.alembic_version RENAME TO kept")
+        # Ten gigabytes, if somebody reads it all.
+        huge = "SELECT repeat('x', 1000) AS version_num FROM generate_series(1, 10000000)"
+        connection.execute(f"CREATE VIEW public.alembic_version AS {huge}")
+    logged_in, others = probe.from_within(address, frozenset({open_}))
+    assert logged_in.ok
+    assert (others.reason, open_ in others.message) == ("DatabaseOpen", True)
+    with connect(address) as connection:
+        connection.execute("DROP VIEW public.alembic_version")
+        connection.execute(_SAYS_THE_LIMIT)
+        connection.execute("CREATE VIEW public.alembic_version AS SELECT public.says()")
+    assert "the limit is 10s" in probe.from_within(address, frozenset())[0].message
+    postgres_server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(open_)))
 
 
 def test_the_role_may_do_nothing_beside_its_database(databases: Postgres, workspace: str) -> None:
@@ -125,7 +160,7 @@ def test_what_somebody_changed_is_put_right(
         public = connection.execute("SELECT has_database_privilege('public', %s, 'CONNECT')", (name,)).fetchone()
     assert row == (plan(workspace).connection_limit,)
     assert public == (False,)
-    assert probe.logs_in(address).ok
+    assert logs_in(address)
 
 
 def test_a_lost_password_is_replaced_and_the_data_adopted(
@@ -185,12 +220,11 @@ def test_an_administrator_need_not_be_a_superuser(
     databases.ensure(plan(workspace))  # The template is there, as if this administrator had made it.
     postgres_server.execute(sql.SQL("GRANT tenantry_mlflow TO {}").format(sql.Identifier(role)))
     address = small.ensure(plan(workspace, "signs"))
-    assert probe.logs_in(address).ok
-    assert probe.others_refused(address, frozenset({template_name("3.17.2")})).ok
+    assert all(found.ok for found in probe.from_within(address, frozenset({template_name("3.17.2")})))
     rotated = small.rotate(plan(workspace, "signs"))
     small.retire(plan(workspace, "signs"))
-    assert probe.logs_in(rotated).ok
-    assert not probe.logs_in(address).ok
+    assert logs_in(rotated)
+    assert not logs_in(address)
     small.remove(plan(workspace, "signs").name)
     postgres_server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 

@@ -95,6 +95,10 @@ def rotation(databases: Postgres, runtime: MemoryRuntime, tmp_path: Path, clock:
     return Rotation(databases, Directories(), runtime, kept, every=timedelta(days=90))
 
 
+def logs_in(address: SecretStr) -> bool:
+    return probe.from_within(address, frozenset())[0].ok
+
+
 def test_old_and_new_login_work_side_by_side_until_the_old_is_retired(databases: Postgres, plan: DatabasePlan) -> None:
     old = databases.ensure(plan)
     with connect(old) as held:
@@ -102,13 +106,13 @@ def test_old_and_new_login_work_side_by_side_until_the_old_is_retired(databases:
         assert new != old
         assert databases.address(plan) == databases.ensure(plan) == new
         assert held.execute("SELECT 1").fetchone() == (1,)
-        assert probe.logs_in(old).ok
-        assert probe.logs_in(new).ok
+        assert logs_in(old)
+        assert logs_in(new)
         databases.retire(plan)
         with pytest.raises(psycopg.OperationalError):
             held.execute("SELECT 1")
-    assert not probe.logs_in(old).ok
-    assert probe.logs_in(new).ok
+    assert not logs_in(old)
+    assert logs_in(new)
     assert databases.ensure(plan) == new
 
 
@@ -134,7 +138,7 @@ def test_a_new_login_may_enter_nothing_that_the_old_could_not(databases: Postgre
     databases.ensure(other)
     databases.ensure(plan)
     new = databases.rotate(plan)
-    assert probe.others_refused(new, frozenset()).ok
+    assert probe.from_within(new, frozenset())[1].ok
     trespass = make_url(new.get_secret_value()).set(database=other.name).render_as_string(hide_password=False)
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         connect(SecretStr(trespass))
@@ -184,8 +188,8 @@ def test_after_a_lost_store_only_the_password_that_is_kept_opens(
     databases.retire(plan)
     next(tmp_path.iterdir()).unlink()
     found = databases.ensure(plan)
-    assert probe.logs_in(found).ok
-    assert not probe.logs_in(lost).ok
+    assert logs_in(found)
+    assert not logs_in(lost)
 
 
 def test_what_somebody_changed_of_a_login_is_put_right(
@@ -201,7 +205,7 @@ def test_what_somebody_changed_of_a_login_is_put_right(
     ):
         names = {"login": sql.Identifier(login(new)), "owner": sql.Identifier(plan.name)}
         postgres_server.execute(sql.SQL(drift).format(**names))
-        assert not probe.logs_in(new).ok
+        assert not logs_in(new)
         assert databases.ensure(plan) == new
         with connect(new) as connection:
             assert connection.execute("SELECT current_user").fetchone() == (plan.name,)
@@ -228,11 +232,11 @@ def test_what_was_replaced_ends_as_soon_as_the_servers_have_moved_over_however_l
     rotation.turn(project)
     clock.time += timedelta(days=30)
     rotation.retire(project)
-    assert probe.logs_in(old).ok
+    assert logs_in(old)
     assert rotation.is_under_way(project)
     runtime.unsettled.clear()
     rotation.retire(project)
-    assert not probe.logs_in(old).ok
+    assert not logs_in(old)
     assert not rotation.is_under_way(project)
 
 

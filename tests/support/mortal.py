@@ -32,35 +32,36 @@ _Work = Callable[[], object]
 
 
 def main(url: str, state: str, workspace: str, what: str) -> None:
-    administrator = Administrator(SecretStr(url))
-    templates = Templates(administrator, migrate)
-    databases = Postgres(administrator, templates, SecretFiles(Path(state)))
+    # Made anew each time: a child must not speak on its parent's connections.
+    def databases() -> Postgres:
+        administrator = Administrator(SecretStr(url))
+        return Postgres(administrator, Templates(administrator, migrate), SecretFiles(Path(state)))
+
     plan = plan_database(ProjectKey(workspace, "roads"), Tracking())
-    quick = Templates(administrator, _quick_schema)
     # What is killed, how to begin anew, and what must hold after it was done undisturbed.
     works: dict[str, tuple[_Work, _Work, Callable[[], bool]]] = {
         "ensure": (
-            lambda: databases.ensure(plan),
-            lambda: databases.remove(plan.name),
-            lambda: _usable(databases.ensure(plan)),
+            lambda: databases().ensure(plan),
+            lambda: databases().remove(plan.name),
+            lambda: _usable(databases().ensure(plan)),
         ),
         "remove": (
-            lambda: databases.remove(plan.name),
-            lambda: databases.ensure(plan),
+            lambda: databases().remove(plan.name),
+            lambda: databases().ensure(plan),
             lambda: not _exists(url, plan.name),
         ),
         "rotate": (
-            lambda: databases.rotate(plan),
-            lambda: _begin_anew(databases, plan),
-            lambda: _usable(databases.rotate(plan)) and _logins(url, plan.name) == 2,  # noqa: PLR2004  the overlap
+            lambda: databases().rotate(plan),
+            lambda: _begin_anew(databases(), plan),
+            lambda: _usable(databases().rotate(plan)) and _logins(url, plan.name) == 2,  # noqa: PLR2004  the overlap
         ),
         "retire": (
-            lambda: databases.retire(plan),
-            lambda: (databases.ensure(plan), databases.rotate(plan)),
-            lambda: _usable(databases.ensure(plan)) and _logins(url, plan.name) == 1,
+            lambda: databases().retire(plan),
+            lambda: (databases().ensure(plan), databases().rotate(plan)),
+            lambda: _usable(databases().ensure(plan)) and _logins(url, plan.name) == 1,
         ),
         "template": (
-            lambda: quick.ensure(workspace),
+            lambda: Templates(Administrator(SecretStr(url)), _quick_schema).ensure(workspace),
             lambda: _drop_template(url, workspace),
             lambda: _sealed(url, workspace),
         ),
@@ -120,7 +121,7 @@ def _logins(url: str, name: str) -> int:
 
 
 def _usable(address: SecretStr) -> bool:
-    return probe.logs_in(address).ok and probe.others_refused(address, frozenset()).ok
+    return all(found.ok for found in probe.from_within(address, frozenset()))
 
 
 def _exists(url: str, name: str) -> bool:
