@@ -33,7 +33,7 @@ fi
 for part in postgresql s3 oidc; do k -n services rollout status "deployment/$part" --timeout=5m; done
 
 secret postgres --from-literal=ownerUrl="$(url owner tenantry)" --from-literal=operatorUrl="$(url operator tenantry)" \
-  --from-literal=apiUrl="$(url api tenantry)" --from-literal=provisionUrl="$(url provision postgres)"
+  --from-literal=apiUrl="$(url api tenantry)" --from-literal=provisionUrl="$(url provision tenantry_provision)"
 secret s3 --from-literal=accessKey=administrator --from-literal=secretKey=administrator
 k -n tenantry get secret audit >/dev/null 2>&1 || openssl genpkey -algorithm ed25519 | secret audit --from-file=signing.key=/dev/stdin
 helm --kube-context "$context" upgrade --install tenantry charts/tenantry --namespace tenantry \

@@ -156,7 +156,8 @@ class _Cluster:
         artifacts = make_provisioner(
             settings.storage_driver, storage_of(settings), self._secrets, read_given=read_given(self._client)
         )
-        observer = Observer(servers, artifacts, frozenset({database_of(settings.catalog_url)}))
+        private = frozenset({database_of(settings.catalog_url), administrator.database})
+        observer = Observer(servers, artifacts, private)
         keyless = settings.storage_driver is StorageDriver.WORKLOAD_IDENTITY
         archive = Archive(storage_of(settings), settings.archive_bucket) if settings.archive_bucket else None
         buckets = Buckets(settings.storage_bucket, keyless=keyless, archives=archive is not None)

@@ -46,7 +46,7 @@ _FENCED: Final = Probe(False, "Fenced", "not started while the annotation tenant
 
 
 class Observer:
-    """`private` names databases beside the projects' own that no project may enter: the catalog's."""
+    """`private` names databases beside the projects' own that no project may enter: the catalog's, the operator's."""
 
     def __init__(self, servers: Servers, artifacts: Artifacts, private: frozenset[str]) -> None:
         self._servers = servers

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from tenantry_catalog.engine import libpq_url
 from tenantry_crds.project import Tracking
@@ -208,6 +209,25 @@ def test_the_server_never_sees_a_password_in_a_statement(
     assert verifier.startswith("SCRAM-SHA-256$")
 
 
+def test_what_a_project_left_in_an_open_database_holds_up_no_removal(
+    postgres_server: PostgresServer, databases: Postgres, workspace: str
+) -> None:
+    address, name = databases.ensure(plan(workspace)), plan(workspace).name
+    other = f"open_{workspace}"
+    postgres_server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(other)))
+    elsewhere = make_url(address.get_secret_value()).set(database=other)
+    with connect(SecretStr(elsewhere.render_as_string(hide_password=False))) as connection:
+        connection.execute("SELECT lo_create(0)")
+    databases.remove(name)
+    with psycopg.connect(postgres_server.admin_url) as connection:
+        left = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (name,)).fetchall()
+        there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchall()
+    assert (left, there) == ([(False,)], [])
+    # Whoever declares it again has it as if it were new.
+    assert logs_in(databases.ensure(plan(workspace)))
+    postgres_server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(other)))
+
+
 def test_an_administrator_need_not_be_a_superuser(
     postgres_server: PostgresServer, databases: Postgres, workspace: str, tmp_path: Path
 ) -> None:
@@ -216,7 +236,8 @@ def test_an_administrator_need_not_be_a_superuser(
     postgres_server.execute(
         sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD 'pw'").format(sql.Identifier(role))
     )
-    small = postgres(postgres_server.url("postgres", role, "pw"), tmp_path / "small")
+    postgres_server.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(role)))
+    small = postgres(postgres_server.url(role, role, "pw"), tmp_path / "small")
     databases.ensure(plan(workspace))  # The template is there, as if this administrator had made it.
     postgres_server.execute(sql.SQL("GRANT tenantry_mlflow TO {}").format(sql.Identifier(role)))
     address = small.ensure(plan(workspace, "signs"))
@@ -226,6 +247,7 @@ def test_an_administrator_need_not_be_a_superuser(
     assert logs_in(rotated)
     assert not logs_in(address)
     small.remove(plan(workspace, "signs").name)
+    postgres_server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(role)))
     postgres_server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 

@@ -99,6 +99,8 @@ def running_server() -> Iterator[PostgresServer]:
     except PostgresMissing as error:
         shutil.rmtree(home)
         missing("postgres", str(error))
+    # The operator's own; who administers a server closes it to the projects' roles.
+    server.execute(sql.SQL("REVOKE ALL ON DATABASE postgres FROM PUBLIC"))
     try:
         yield server
     finally:

@@ -158,6 +158,8 @@ def _prepare(services: Services) -> None:
             password = sql.Literal(services.passwords[role])
             connection.execute(make.format(sql.Identifier(f"tenantry_{role}"), sql.SQL(may), password))
         connection.execute("CREATE DATABASE tenantry OWNER tenantry_owner")
+        connection.execute("CREATE DATABASE tenantry_provision OWNER tenantry_provision")
+        connection.execute("REVOKE ALL ON DATABASE tenantry_provision FROM PUBLIC")
 
 
 def _certificate(authority_file: Path) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from weakref import finalize
 
 import psycopg
 from psycopg import Connection
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 from pydantic import SecretStr
 from sqlalchemy import URL, create_engine, make_url
 
@@ -22,6 +22,8 @@ __all__ = ["CONNECT_SECONDS", "Administrator", "create_role", "set_password"]
 CONNECT_SECONDS = 5
 # Another operator's statement may still be running on the server after that operator was killed.
 _LOCK_TIMEOUT: Final = "30s"
+# More than a database of ours takes: it is for those of others, which a role may enter if they are open to all.
+_CONNECTIONS: Final = 120
 # As many as reconcile at a time.
 _KEPT: Final = 8
 
@@ -108,7 +110,8 @@ def create_role(connection: Connection, name: str) -> bool:
     if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
         return False
     role = Identifier(name)
-    connection.execute(SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT").format(role))
+    make = SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT CONNECTION LIMIT {}")
+    connection.execute(make.format(role, Literal(_CONNECTIONS)))
     if not _is_superuser(connection):
         connection.execute(SQL("GRANT {} TO CURRENT_USER").format(role))
     return True

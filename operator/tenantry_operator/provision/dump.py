@@ -41,7 +41,9 @@ WHERE f.contype = 'f' AND f.conrelid <> f.confrelid
 _SEQUENCES: Final = (
     "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
 )
-_REVISION: Final = "SELECT version_num FROM alembic_version"
+_REVISION: Final = "SELECT left(version_num, 64) FROM public.alembic_version LIMIT 1"
+# Whose database it is may have set what it likes for its role; no one table takes longer than this.
+_OPTIONS: Final = "-c search_path=pg_catalog -c statement_timeout=6h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ def snapshot(address: SecretStr) -> Iterator[Snapshot]:
     """Log in as the project's role. What PostgreSQL refuses becomes ProvisionFailed."""
     url = libpq_url(address.get_secret_value())
     try:
-        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS, client_encoding="UTF8") as connection:
+        connection = psycopg.connect(url, connect_timeout=CONNECT_SECONDS, client_encoding="UTF8", options=_OPTIONS)
+        with connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             yield Snapshot(connection)
