@@ -7,11 +7,12 @@ again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from tenantry_crds.meta import DeletionPolicy
-from tenantry_crds.project import Project
+from tenantry_crds.project import Project, ProjectSpec
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.facts import BucketPlan, Installation, ProjectKey, WorkspaceKey
 from tenantry_operator.observe import Observer
@@ -83,12 +84,19 @@ class Removal:
         spec = declared.resource.spec
         if spec.deletion_policy is DeletionPolicy.DELETE:
             return True
+        archive, at = self.archive, declared.removed_at
+        if not (archive and at):
+            return False
+        # Killed while what is archived was deleted, there may be nothing left that says whose it was.
+        return archive.whole(key, at) or self._archive(key, spec, archive, at)
+
+    def _archive(self, key: ProjectKey, spec: ProjectSpec, archive: Archive, at: datetime) -> bool:
         place = plan_artifacts(key, self.installation, spec.artifacts)
         address = self.databases.address(plan_database(key, spec.tracking))
-        if not (self.archive and declared.removed_at and address and isinstance(place, BucketPlan)):
+        if not (address and isinstance(place, BucketPlan)):
             return False
-        source = ArchiveSource(key, spec.tracking.version, address, place, self.artifacts.key(place))
-        made = self.archive.make(source, declared.removed_at)
+        source = ArchiveSource(key, spec.tracking.version, address, place, self.artifacts.reader(place))
+        made = archive.make(source, at)
         log.info("project archived", project=str(key), location=made.location, artifacts=made.artifacts)
         return True
 

@@ -188,7 +188,9 @@ def load(connection: psycopg.Connection, table: dict[str, Any], rows: bytes) -> 
 
 
 def test_a_whole_archive_is_not_touched_again(project: Project) -> None:
+    assert not project.archive().whole(project.key, AT)
     first = project.archive().make(project.source, AT)
+    assert project.archive().whole(project.key, AT)
     client = project.place.server.client()
     client.delete_object(Bucket=project.source.artifacts.bucket, Key=f"{project.source.artifacts.prefix}empty")
     gone = replace(project.source, database_url=SecretStr("postgresql://nobody@127.0.0.1:1/gone"))

@@ -231,8 +231,9 @@ def test_a_user_of_the_same_name_that_is_not_ours_is_left_alone(place: Place, pl
     theirs = provisioner.ensure(plan)
     opened(place, plan, theirs).put_object(Bucket=plan.bucket, Key=f"{plan.prefix}model", Body=b"x")
     other = replace(plan, label="tenantry.dev/project: somebody/else")
-    with pytest.raises(ProvisionFailed, match="is not this project's"):
-        provisioner.ensure(other)
+    for work in (provisioner.ensure, provisioner.reader):
+        with pytest.raises(ProvisionFailed, match="is not this project's"):
+            work(other)
     provisioner.remove(other)
     opened(place, plan, provisioner.ensure(plan)).get_object(Bucket=plan.bucket, Key=f"{plan.prefix}model")
 

@@ -96,8 +96,9 @@ def test_a_bucket_that_a_spec_names_has_to_agree(place: Place, plan: BucketPlan,
         replace(bold, bucket=empty, prefix=""),
         replace(bold, bucket=empty, prefix="part/"),
     ):
-        with pytest.raises(ProvisionFailed, match=r"is not this project's: choose another in spec\.artifacts"):
-            place.provisioner().ensure(target)
+        for work in (place.provisioner().ensure, place.provisioner().reader):
+            with pytest.raises(ProvisionFailed, match=r"is not this project's: choose another in spec\.artifacts"):
+                work(target)
         place.provisioner().remove(target)
     assert place.server.keys_in(other.bucket) == [f"{other.prefix}model"]
     assert place.store.values.keys() == {f"bucket.{other.user}"}
@@ -107,6 +108,7 @@ def test_a_bucket_that_a_spec_names_has_to_agree(place: Place, plan: BucketPlan,
         client.put_bucket_tagging(Bucket=empty, Tagging={"TagSet": tags})
         key = place.provisioner().ensure(agreed)
         assert place.provisioner().stores(agreed, key).ok
+        assert place.provisioner().reader(agreed) == key
     with pytest.raises(ProvisionFailed):
         place.provisioner().ensure(replace(agreed, prefix=""))
     place.provisioner().remove(agreed)
@@ -145,6 +147,7 @@ def test_a_key_that_somebody_gave_is_used_as_it_is(place: Place, plan: BucketPla
     named = replace(plan, given_secret="ws-vision/bucket")
     provisioner = given(place, {"ws-vision/bucket": key}, driver)
     assert provisioner.ensure(named) == provisioner.key(named) == provisioner.rotate(named) == key
+    assert provisioner.reader(named) == key
     provisioner.retire(named)
     assert provisioner.age(named) is None
     assert provisioner.stores(named, key).ok
@@ -153,7 +156,7 @@ def test_a_key_that_somebody_gave_is_used_as_it_is(place: Place, plan: BucketPla
 
 def test_a_secret_that_is_missing_is_named_with_its_fields(place: Place, plan: BucketPlan) -> None:
     named = replace(plan, given_secret="ws-vision/bucket")
-    for work in (given(place, {}).ensure, given(place, {}).remove):
+    for work in (given(place, {}).ensure, given(place, {}).reader, given(place, {}).remove):
         with pytest.raises(ProvisionFailed, match=r"Secret ws-vision/bucket .* accessKeyId and secretAccessKey"):
             work(named)
     with pytest.raises(ProvisionFailed, match="name a Secret with accessKeyId and secretAccessKey"):
@@ -167,6 +170,7 @@ def test_a_pod_with_an_identity_of_its_own_needs_no_key(
     keyless = replace(plan, keyless=True)
     provisioner = make_provisioner(driver or place.server.driver, place.server.settings, place.store)
     assert provisioner.ensure(keyless) is provisioner.key(keyless) is provisioner.rotate(keyless) is None
+    assert provisioner.reader(keyless) is None
     assert provisioner.stores(keyless, None).ok
     assert (provisioner.confined(keyless, None).ok, provisioner.confined(keyless, None).reason) == (True, "NotTried")
     assert place.store.values == {}

@@ -70,6 +70,11 @@ class Artifacts(Protocol):
     def age(self, plan: ArtifactPlan) -> timedelta | None:
         """Return how long ago the current key was made; None when there is none, or nobody knows."""
 
+    def reader(self, plan: ArtifactPlan) -> BucketKey | None:
+        """Return the key that reads all artifacts before they go; None where our own does. Raises ProvisionFailed when
+        what lies there is not the project's: whoever writes a spec may name any place.
+        """
+
     def remove(self, plan: ArtifactPlan) -> None:
         """Delete all artifacts, and whoever could use them. The server must be stopped."""
 

@@ -49,7 +49,7 @@ class ArchiveSource:
     mlflow_version: str
     database_url: SecretStr
     artifacts: BucketPlan
-    # The project's own; None reads as the administrator.
+    # As `Artifacts.reader` gave it: None reads as the administrator, who can read anything.
     artifact_key: BucketKey | None
 
 
@@ -73,13 +73,19 @@ class Archive:
         self._bucket = bucket
         self._stopping = stopping
 
+    def whole(self, key: ProjectKey, at: datetime) -> bool:
+        """Say whether `make` returned before for a removal of this time."""
+        folder = _folder(key, at)
+        with explained(f"the archive s3://{self._bucket}/{folder}"):
+            return self._read_manifest(folder) is not None
+
     def make(self, source: ArchiveSource, at: datetime) -> Archived:
         """Return when the archive is whole and checked. `at` names it: the same one for every attempt."""
         if source.artifacts.bucket == self._bucket:
             raise ProvisionFailed(
                 f"the archive cannot lie in {self._bucket}, among the projects: name another in TENANTRY_ARCHIVE_BUCKET"
             )
-        folder = f"archive/{source.key.workspace}/{source.key.project}/{at.astimezone(UTC):%Y%m%dT%H%M%SZ}/"
+        folder = _folder(source.key, at)
         with explained(f"the archive s3://{self._bucket}/{folder}"):
             manifest = self._read_manifest(folder) or self._write(source, folder, at)
         artifacts = manifest["artifacts"]
@@ -169,6 +175,10 @@ class Archive:
             if self._stopping():
                 raise OperatorStopping("an archive was under way; the next operator makes it")
             yield chunk
+
+
+def _folder(key: ProjectKey, at: datetime) -> str:
+    return f"archive/{key.workspace}/{key.project}/{at.astimezone(UTC):%Y%m%dT%H%M%SZ}/"
 
 
 def _objects(client: Any, plan: BucketPlan) -> Iterator[dict[str, Any]]:

@@ -65,6 +65,9 @@ class Directories:
     def age(self, plan: ArtifactPlan) -> None:
         """There is none."""
 
+    def reader(self, plan: ArtifactPlan) -> None:
+        """No key either: a directory is the project's by its path."""
+
     def remove(self, plan: ArtifactPlan) -> None:
         directory = _mine(plan).directory
         try:

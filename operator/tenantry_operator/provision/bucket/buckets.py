@@ -38,7 +38,7 @@ class Buckets:
             if not plan.prefix:
                 self._ensure_own(plan)
             elif plan.named:
-                self._check_consent(plan)
+                self.require(plan)
             else:
                 # HEAD would say no more than a status.
                 self._clients.s3.list_objects_v2(Bucket=plan.bucket, Prefix=plan.prefix, MaxKeys=1)
@@ -49,6 +49,11 @@ class Buckets:
             return True
         with explained(f"bucket {plan.bucket}"):
             return self._agrees(plan)
+
+    def require(self, plan: BucketPlan) -> None:
+        """Raise ProvisionFailed where `owns` says no."""
+        if not self.owns(plan):
+            raise _not_ours(plan)
 
     def remove(self, plan: BucketPlan) -> None:
         """Delete all objects with all versions, and the project's own bucket."""
@@ -94,10 +99,6 @@ class Buckets:
         self._create(plan.bucket)
         wanted = [{"Key": key, "Value": value} for key, value in (tags | {_TAG: plan.label}).items()]
         self._clients.s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": wanted})
-
-    def _check_consent(self, plan: BucketPlan) -> None:
-        if not self._agrees(plan):
-            raise _not_ours(plan)
 
     def _agrees(self, plan: BucketPlan) -> bool:
         """A tag may name the project, or, where projects have parts, the workspace: the label without its last name."""

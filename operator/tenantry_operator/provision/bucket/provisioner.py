@@ -62,6 +62,17 @@ class BucketProvisioner:
         place = _mine(plan)
         return self._keys_of(place).age(place)
 
+    def reader(self, plan: ArtifactPlan) -> BucketKey | None:
+        """A key that was given reads what it opens. Ours could read anything: it reads what `remove` would delete."""
+        place = _mine(plan)
+        keys = self._keys_of(place)
+        if isinstance(keys, GivenKeys):
+            return keys.ensure(place)
+        if not keys.owns(place):
+            raise ProvisionFailed(f"user {place.user} is there and is not this project's: rename it")
+        self._buckets.require(place)
+        return keys.current(place)
+
     def remove(self, plan: ArtifactPlan) -> None:
         """What is not the project's is left alone: a user or a bucket of this name with another label.
 

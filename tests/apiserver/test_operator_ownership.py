@@ -1,0 +1,77 @@
+"""Whose data it is: what a spec names and is not its project's is neither read, nor deleted, nor closed to others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.cluster_operator import Installed, RunningOperator
+from tests.support.wait import until
+
+_OWNER = "tenantry.dev/owner"
+
+
+@pytest.fixture(scope="module")
+def operator(installed: Installed) -> Iterator[RunningOperator]:
+    with installed.running() as running:
+        installed.create_workspace()
+        yield running
+
+
+def tagged_for_the_workspace(installed: Installed) -> str:
+    bucket = installed.storage.bucket()
+    consent = [{"Key": _OWNER, "Value": f"tenantry.dev/project: {installed.workspace}"}]
+    installed.storage.client().put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": consent})
+    return bucket
+
+
+def put(installed: Installed, bucket: str, name: str) -> None:
+    installed.storage.client().put_object(Bucket=bucket, Key=name, Body=b"theirs")
+
+
+def refused(installed: Installed, project: str) -> str:
+    return str(installed.until_condition(installed.path(project), "StorageReady", status="False")["message"])
+
+
+def delete(installed: Installed, project: str) -> None:
+    assert installed.server.ask("DELETE", installed.path(project)).status == 200
+
+
+def gone(installed: Installed, project: str) -> None:
+    path = installed.path(project)
+    until(lambda: installed.server.ask("GET", path).status == 404, deadline=60, what=f"{path} to be gone")
+
+
+def archived(installed: Installed, project: str) -> list[str]:
+    return installed.storage.keys_in(installed.archive, f"archive/{installed.workspace}/{project}/")
+
+
+# What a spec says beside a bucket that is not its project's, and what the end of the project then waits for.
+BOLD: dict[str, tuple[dict[str, Any], str]] = {
+    "plain": ({}, "is not this project's"),
+    "prefix": ({"prefix": "inner/"}, "is not this project's"),
+    "secret": ({"secretName": "nobody-made-this"}, "nobody-made-this is not there"),
+    "role": ({"serviceAccountAnnotations": {"example.org/role": "artifacts"}}, "is not this project's"),
+}
+
+
+@pytest.mark.parametrize("case", BOLD)
+def test_an_archive_takes_nothing_from_a_bucket_that_is_not_the_projects(
+    installed: Installed, operator: RunningOperator, case: str
+) -> None:
+    beside, words = BOLD[case]
+    bucket = installed.storage.bucket()
+    put(installed, bucket, "inner/secret")
+    project = f"bold-{case}"
+    installed.create_project(project, artifacts={"bucket": bucket, **beside}, deletionPolicy="Archive")
+    refused(installed, project)
+    delete(installed, project)
+    ending = installed.until_condition(installed.path(project), "Ready", reason="Terminating")
+    assert words in ending["message"]
+    assert "deletionPolicy Retain, written now, ends the wait" in ending["message"]
+    installed.merge(installed.path(project), {"spec": {"deletionPolicy": "Retain"}})
+    gone(installed, project)
+    assert archived(installed, project) == []
+    assert installed.storage.keys_in(bucket) == ["inner/secret"]
