@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+
+import pytest
 
 from tenantry_crds.meta import ConditionType
 from tenantry_operator.facts import STARTING
@@ -15,46 +17,17 @@ ROOT = Path(__file__).parents[2]
 OPERATOR = ROOT / "operator" / "tenantry_operator"
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 
-ACCESS, BACKEND, DATABASE, ISOLATION, READY, STORAGE = ConditionType
-OTHERS = frozenset(kind.value for kind in ConditionType if kind is not READY)
-
-# Where a Probe is made, by file and function or constant: the conditions that it becomes.
-BECOMES: Final = {
-    "observe.py:_BLOCKED": (BACKEND, ISOLATION),
-    "observe.py:_FENCED": (BACKEND,),
-    "observe.py:_NOT_SEEN": (ISOLATION,),
-    "observe.py:_database": (DATABASE,),
-    "observe.py:_look": (BACKEND,),
-    "observe.py:_proof": (BACKEND,),
-    "observe.py:_storage": (STORAGE,),
-    "probe.py:_REFUSED": (ISOLATION,),
-    "probe.py:answers": (BACKEND,),
-    "probe.py:guarded": (ISOLATION,),
-    "probe.py:logs_in": (DATABASE,),
-    "probe.py:others_refused": (ISOLATION,),
-    "provision/bucket/probes.py:_REFUSED": (ISOLATION,),
-    "provision/bucket/probes.py:_problem": (ISOLATION,),
-    "provision/bucket/probes.py:confined": (ISOLATION,),
-    "provision/bucket/probes.py:stores": (STORAGE,),
-    "provision/directories.py:confined": (ISOLATION,),
-    "provision/directories.py:stores": (STORAGE,),
-    "status.py:_access": (ACCESS,),
-    "status.py:_ready": (READY,),
-    "status.py:orphaned": (READY,),
-    "status.py:refused_status": (READY,),
-    "status.py:retired": (READY,),
-    "status.py:terminating": (READY,),
-    "status.py:workspace_status": (READY,),
-    # What was published before is read again.
-    "observe.py:_as_published": (),
-    "trust.py:_as_published": (),
+# What stands in place of a word for a reason, and which words it can be.
+WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "STARTING": frozenset({STARTING}),
+    # The first condition that does not hold.
+    "first.type.value": frozenset(kind.value for kind in ConditionType if kind is not ConditionType.READY),
+    # Found where it is raised, and where it was first published.
+    "refusal.reason": frozenset(),
+    "condition.reason": frozenset(),
 }
-# What stands in place of a word, and which words it can be; those of a workspace are found where they are raised.
-WORDS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
-    "status.py:_ready": {"first.type.value": OTHERS},
-    "status.py:workspace_status": {"refusal.reason": frozenset()},
-}
-REFUSALS: Final = frozenset({"WorkspaceRefused", "WorkspaceWaiting"})
+# What is made with a reason, and which of its arguments that is.
+MADE_WITH: Final = {"Probe": 1, "WorkspaceRefused": 0, "WorkspaceWaiting": 0}
 
 
 def _section(title: str) -> str:
@@ -94,66 +67,49 @@ def test_an_alert_asks_for_figures_that_there_are() -> None:
 # ---------------------------------------------------------------- conditions
 
 
-def _places(path: Path) -> Iterator[tuple[str, ast.AST]]:
-    """Each function, at any depth, and each constant of a module, by the name that `BECOMES` has."""
-    name = path.relative_to(OPERATOR).as_posix()
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            yield f"{name}:{node.name}", node
-    for node in tree.body:
-        if isinstance(node, ast.AnnAssign | ast.Assign):
-            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-            yield f"{name}:{ast.unparse(target)}", node
-
-
-def _calls(node: ast.AST, names: frozenset[str]) -> Iterator[ast.Call]:
-    for found in ast.walk(node):
-        if isinstance(found, ast.Call) and isinstance(found.func, ast.Name) and found.func.id in names:
-            yield found
-
-
-def _words(reason: ast.expr, place: str, inside: ast.AST) -> frozenset[str]:
-    """What an expression for a reason can be. What is not known fails: give it its words above."""
+def _words(reason: ast.expr, tree: ast.AST) -> frozenset[str]:
+    """What an expression for a reason can be. One that is not known fails: give it its words above."""
+    written = ast.unparse(reason)
     if isinstance(reason, ast.Constant):
         return frozenset({str(reason.value)})
     if isinstance(reason, ast.IfExp):
-        return _words(reason.body, place, inside) | _words(reason.orelse, place, inside)
-    if ast.unparse(reason) == "STARTING":
-        return frozenset({STARTING})
-    if isinstance(reason, ast.Name):
-        given = [
-            node.value
-            for node in ast.walk(inside)
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == reason.id
-        ]
-        assert given, f"{place}: where does {reason.id} come from?"
-        return frozenset().union(*(_words(value, place, inside) for value in given))
-    return WORDS[place][ast.unparse(reason)]
+        return _words(reason.body, tree) | _words(reason.orelse, tree)
+    given = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == written
+    ]
+    if given and isinstance(reason, ast.Name):
+        return frozenset().union(*(_words(value, tree) for value in given))
+    return WORDS[written]
 
 
-def _found() -> set[tuple[str, str]]:
-    """Each condition with each reason that the sources can give it."""
-    found = set()
+def _reasons() -> set[str]:
+    found: set[str] = set()
     for path in OPERATOR.rglob("*.py"):
-        for place, node in _places(path):
-            for call in _calls(node, frozenset({"Probe"})):
-                assert place in BECOMES, f"{place}: which condition does this Probe become?"
-                if BECOMES[place]:
-                    words = _words(call.args[1], place, node)
-                    found |= {(kind.value, word) for kind in BECOMES[place] for word in words}
-            for call in _calls(node, REFUSALS):
-                found |= {(READY.value, word) for word in _words(call.args[0], place, node)}
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MADE_WITH:
+                found |= _words(node.args[MADE_WITH[node.func.id]], tree)
     return found
 
 
-def test_every_condition_has_a_row_for_each_of_its_reasons_and_no_other() -> None:
-    rows = {
-        (kind.value, reason)
-        for kind in ConditionType
-        for reason in re.findall(r"^\| `(\w+)` \| (?:True|False) \|", _section(kind.value), re.MULTILINE)
-    }
-    assert rows == _found()
+def _rows(kind: ConditionType) -> dict[str, str]:
+    """By reason: the status that goes with it."""
+    return dict(re.findall(r"^\| `(\w+)` \| (True|False) \|", _section(kind.value), re.MULTILINE))
+
+
+def test_every_reason_of_a_condition_has_a_row_and_no_other() -> None:
+    assert sorted({reason for kind in ConditionType for reason in _rows(kind)}) == sorted(_reasons())
+
+
+@pytest.mark.parametrize("kind", ConditionType)
+def test_of_every_condition_it_is_said_when_it_holds_and_when_not(kind: ConditionType) -> None:
+    assert set(_rows(kind).values()) == {"True", "False"}
+
+
+def test_ready_names_every_other_condition() -> None:
+    assert WORDS["first.type.value"] - _rows(ConditionType.READY).keys() == set()
 
 
 def test_whatever_keeps_a_pod_from_starting_is_told_of() -> None:
