@@ -6,8 +6,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [[ -d $DIR ]] || exit 0
 if [[ ${KEEP_LOGS-} && -d $DIR/log ]]; then mkdir -p "$KEEP_LOGS"; cp -r "$DIR/log/." "$KEEP_LOGS/"; fi
 
-# The number counts only while its process is node.sh: it may have been given to another since.
-ours() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -e "$here/node.sh"; }
+# The number counts only while its process is node.sh, of whichever checkout: it may have been given to another since.
+ours() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -e /cluster/node.sh; }
 # A zombie is gone too: it waits for its new parent, who may be slow to reap.
 gone() { ! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null; }
 
