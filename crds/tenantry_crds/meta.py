@@ -22,6 +22,7 @@ __all__ = [
     "MAX_NAME",
     "NAMESPACE_PREFIX",
     "NAME_RULES",
+    "PRINTABLE",
     "RESERVED_NAMES",
     "SUPPORTED_MLFLOW_VERSIONS",
     "VERSION",
@@ -132,7 +133,10 @@ NAME_RULES: Final = (
 
 
 Name = Annotated[str, *NAME_RULES]
-DisplayName = Annotated[str, Field(max_length=100)]
+# Control characters are spelt out, because what counts as a space is not the same to Python and to RE2, and PostgreSQL
+# takes no zero byte. In octal, because the API server estimates a rule's cost by the length of its pattern.
+PRINTABLE: Final = matching(r"[^\0-\37]*", "must hold no control characters, such as tabs and line breaks")
+DisplayName = Annotated[str, Field(max_length=100), PRINTABLE]
 _Namespace = Annotated[
     str,
     Field(max_length=63),
@@ -141,10 +145,10 @@ _Namespace = Annotated[
 User = Annotated[
     str,
     Field(min_length=1, max_length=254),
-    matching("[^A-Z\\s]+", "must be in lower case and without spaces, because addresses are compared exactly"),
+    matching(r"[^A-Z\0-\40]+", "must be in lower case and without spaces, because addresses are compared exactly"),
 ]
-Group = Annotated[str, Field(min_length=1, max_length=254)]
-TagName = Annotated[str, Field(min_length=1, max_length=250)]
+Group = Annotated[str, Field(min_length=1, max_length=254), PRINTABLE]
+TagName = Annotated[str, Field(min_length=1, max_length=250), PRINTABLE]
 
 
 class Metadata(BaseModel):
@@ -176,7 +180,11 @@ class ServiceAccount(Value):
 
     namespace: _Namespace
     """Namespace of the service account."""
-    name: Annotated[str, Field(min_length=1, max_length=253)]
+    name: Annotated[
+        str,
+        Field(max_length=253),
+        matching("[-.a-z0-9]+", "must be lower-case letters, digits, dots and hyphens"),
+    ]
     """Name of the service account."""
 
 

@@ -12,6 +12,7 @@ from tenantry_crds.meta import (
     API_VERSION,
     NAME_RULES,
     NAMESPACE_PREFIX,
+    PRINTABLE,
     SUPPORTED_MLFLOW_VERSIONS,
     Access,
     DeletionPolicy,
@@ -74,11 +75,11 @@ MLflowVersion = Annotated[
         lambda version: version in SUPPORTED_MLFLOW_VERSIONS,
     ),
 ]
-Alias = Annotated[str, Field(min_length=1, max_length=255)]
+Alias = Annotated[str, Field(min_length=1, max_length=255), PRINTABLE]
 Owner = Annotated[
     str,
     Field(max_length=260),
-    matching("(group|user):\\S(.*\\S)?", "must be group:<name> or user:<e-mail address>"),
+    matching(r"(group|user):[^\0-\40]([^\0-\37]*[^\0-\40])?", "must be group:<name> or user:<e-mail address>"),
 ]
 
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Self
+from datetime import datetime
+from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -15,17 +25,34 @@ from tenantry_crds.rules import RULES_KEY, Rule
 __all__ = ["Instant", "Value"]
 
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# The API server's own check of a time lets through what no clock shows, and what PostgreSQL reads but cannot give back.
+_TIME: Final = (
+    r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
+_YEARS: Final = range(2000, 3000)
+_WORDS: Final = "must be an RFC 3339 time with a zone, like 2027-01-31T00:00:00Z"
 
 
 def _rfc_3339(value: object) -> object:
-    if isinstance(value, (int, float)) or (isinstance(value, str) and not _TIME.fullmatch(value)):
-        raise ValueError("must be an RFC 3339 time with a zone, like 2027-01-31T00:00:00Z")
+    """To pydantic a number, even in quotes, is seconds since 1970; the API server refuses it."""
+    if isinstance(value, (int, float)) or (isinstance(value, str) and not re.fullmatch(_TIME, value)):
+        raise ValueError(_WORDS)
     return value
 
 
-# pydantic takes more, which the API server refuses: a number, even in quotes, would pass for seconds since 1970.
-Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
+def _of_our_time(value: datetime) -> datetime:
+    """YAML has a type of its own for times, which no pattern has seen."""
+    if value.year not in _YEARS:
+        raise ValueError(_WORDS)
+    return value
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_rfc_3339),
+    AfterValidator(_of_our_time),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME}$"}),
+]
 
 
 class Value(BaseModel):

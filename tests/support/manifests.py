@@ -26,6 +26,8 @@ _TEXT = "must be a text: put it in quotes"
 _OWNER = "must be group:<name> or user:<e-mail address>"
 _NOBODY = "must name somebody: list at least one of users, groups, serviceAccounts"
 _BUCKET = "must be 3 to 63 lower-case letters, digits, dots and hyphens"
+_PRINTABLE = "must hold no control characters, such as tabs and line breaks"
+_OBJECT = "must be lower-case letters, digits, dots and hyphens"
 _VERSION = "must be a supported MLflow version: 3.17.2"
 
 
@@ -94,12 +96,26 @@ INVALID: dict[str, tuple[object, str, str]] = {
     "no owner": (project() | {"spec": {}}, "spec.owner", "is required: add it"),
     "an owner of no kind": (project(owner="alice"), "spec.owner", _OWNER),
     "an owner that is a role": (project(owner="role:admin"), "spec.owner", _OWNER),
+    "an owner that ends with a vertical tab": (project(owner="group:a\x0b"), "spec.owner", _OWNER),
+    "an owner with a zero byte": (project(owner="group:a\x00b"), "spec.owner", _OWNER),
     "a misspelt field": (project(hibernate={"after": "2h"}), "spec.hibernate", _UNKNOWN),
     "a field in Python's spelling": (project(display_name="Roads"), "spec.display_name", _UNKNOWN),
     "a title of 101 characters": (
         project(displayName="a" * 101),
         "spec.displayName",
         "must be at most 100 characters",
+    ),
+    "a title with a zero byte": (project(displayName="a\x00b"), "spec.displayName", _PRINTABLE),
+    "a title of two lines": (workspace(displayName="a\nb"), "spec.displayName", _PRINTABLE),
+    "an alias with a zero byte": (
+        project(promotion={"protectedAliases": ["a\x00b"]}),
+        "spec.promotion.protectedAliases[0]",
+        _PRINTABLE,
+    ),
+    "a tag with a zero byte": (
+        project(policy={"requiredTags": ["a\x00b"]}),
+        "spec.policy.requiredTags[0]",
+        _PRINTABLE,
     ),
     "a bucket with a capital": (project(artifacts={"bucket": "Roads"}), "spec.artifacts.bucket", _BUCKET),
     "a prefix without a slash": (
@@ -115,7 +131,7 @@ INVALID: dict[str, tuple[object, str, str]] = {
     "a Secret with a slash": (
         project(artifacts={"secretName": "a/b"}),
         "spec.artifacts.secretName",
-        "must be lower-case letters, digits, dots and hyphens",
+        _OBJECT,
     ),
     "an annotation of a pod that is a number": (
         project(artifacts={"serviceAccountAnnotations": {"role": 1}}),
@@ -138,6 +154,9 @@ INVALID: dict[str, tuple[object, str, str]] = {
     "a grant to nobody": (grant(users=[]), "spec.access[0]", _NOBODY),
     "a user with a capital": (grant(users=["Bob@example.org"]), "spec.access[0].users[0]", _USER),
     "a user with a space": (grant(users=["bob @example.org"]), "spec.access[0].users[0]", _USER),
+    "a user with a vertical tab": (grant(users=["bob\x0b"]), "spec.access[0].users[0]", _USER),
+    "a user with a zero byte": (grant(users=["bob\x00"]), "spec.access[0].users[0]", _USER),
+    "a group with a zero byte": (grant(groups=["a\x00b"]), "spec.access[0].groups[0]", _PRINTABLE),
     "an empty user": (grant(users=[""]), "spec.access[0].users[0]", "must not be empty"),
     "a user twice": (grant(users=["a", "b", "a"]), "spec.access[0].users", "must not list the same thing twice: a"),
     "a service account twice": (
@@ -150,11 +169,23 @@ INVALID: dict[str, tuple[object, str, str]] = {
         "spec.access[0].serviceAccounts[0].namespace",
         "must be lower-case letters, digits and hyphens",
     ),
+    "a service account with a capital": (
+        grant(serviceAccounts=[{"namespace": "train", "name": "Runner"}]),
+        "spec.access[0].serviceAccounts[0].name",
+        _OBJECT,
+    ),
     "an expiry in words": (grant(expires="tomorrow"), "spec.access[0].expires", _TIME),
     "an expiry without a zone": (grant(expires="2027-01-31T00:00:00"), "spec.access[0].expires", _TIME),
     "an expiry that YAML read as a day": (grant(expires=date(2027, 1, 31)), "spec.access[0].expires", _TIME),
     "an expiry without seconds": (grant(expires="2027-01-31T00:00Z"), "spec.access[0].expires", _TIME),
     "an expiry that is a number in quotes": (grant(expires="1800000000"), "spec.access[0].expires", _TIME),
+    "an expiry with words behind it": (grant(expires="2027-01-31T00:00:00Zt"), "spec.access[0].expires", _TIME),
+    "an expiry with a comma": (grant(expires="2027-01-31T00:00:00,5Z"), "spec.access[0].expires", _TIME),
+    "an expiry in a zone that is none": (grant(expires="2027-01-31T00:00:00+24:00"), "spec.access[0].expires", _TIME),
+    "an expiry in the year zero": (grant(expires="0000-01-31T00:00:00Z"), "spec.access[0].expires", _TIME),
+    "an expiry after the last day": (grant(expires="9999-12-31T23:59:59-01:00"), "spec.access[0].expires", _TIME),
+    "an expiry on no day": (grant(expires="2027-02-30T00:00:00Z"), "spec.access[0].expires", _TIME),
+    "an expiry before all days": (grant(expires=datetime(1, 1, 1, tzinfo=UTC)), "spec.access[0].expires", _TIME),
     "an expiry that is a number": (grant(expires=1_800_000_000), "spec.access[0].expires", _TIME),
     "an unknown effect": (grant(effect="forbid"), "spec.access[0].effect", "must be one of 'allow' or 'deny'"),
     "an unsupported MLflow": (project(tracking={"version": "2.22.0"}), "spec.tracking.version", _VERSION),
