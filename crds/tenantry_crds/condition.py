@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field
 
 from tenantry_crds.rules import Unique
 from tenantry_crds.value import Instant, Value
 
-__all__ = ["Condition", "ConditionStatus", "ConditionType", "Phase", "Status"]
+__all__ = ["MAX_MESSAGE", "Condition", "ConditionStatus", "ConditionType", "Phase", "Status"]
+
+MAX_MESSAGE: Final = 4096
 
 
 class ConditionType(StrEnum):
@@ -51,7 +53,7 @@ class Condition(Value):
     """Whether it holds."""
     reason: Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Z][A-Za-z0-9]*$")]
     """Why, in one word for programs."""
-    message: Annotated[str, Field(max_length=4096)] = ""
+    message: Annotated[str, Field(max_length=MAX_MESSAGE)] = ""
     """Why, and what to do next, for people. Holds no secret and no time."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The generation of the manifest that this was found out about."""

@@ -20,6 +20,9 @@ __all__ = ["InvalidManifest", "Problem", "parse"]
 
 _KINDS: Final[Mapping[str, type[Workspace | Project]]] = {"Workspace": Workspace, "Project": Project}
 
+# Problems that are said in one line: whoever has more starts with these.
+_MOST: Final = 10
+
 # pydantic's words where they would not tell a person what to do. Its `ctx` fills the braces.
 _WORDS: Final = {
     "bool_type": "must be true or false",
@@ -57,7 +60,9 @@ class InvalidManifest(ValueError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(f"{field} {reason}".strip() for field, reason in self.problems))
+        words = [f"{field} {reason}".strip() for field, reason in self.problems[:_MOST]]
+        more = len(self.problems) - len(words)
+        super().__init__("; ".join([*words, *([f"and {more} more"] if more else [])]))
 
 
 def parse(document: object) -> Workspace | Project:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from tenantry_crds.condition import MAX_MESSAGE
 from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy, Phase, Status
 from tenantry_crds.project import ProjectStatus
 from tenantry_crds.workspace import WorkspaceStatus
@@ -183,9 +184,14 @@ def _condition(kind: ConditionType, probe: Probe, generation: int) -> Condition:
         type=kind,
         status=ConditionStatus.TRUE if probe.ok else ConditionStatus.FALSE,
         reason=probe.reason,
-        message=probe.message,
+        message=_cut(probe.message),
         observed_generation=generation,
     )
+
+
+def _cut(message: str) -> str:
+    """Outside systems, and people who wrote much that is wrong, have more to say than a condition holds."""
+    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…"
 
 
 def _holds(condition: Condition) -> bool:

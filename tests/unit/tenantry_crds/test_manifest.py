@@ -43,6 +43,13 @@ def test_reads_as_one_line() -> None:
         parse(project() | {"spec": {"onwer": "group:a"}})
 
 
+def test_a_line_has_an_end_whatever_is_wrong() -> None:
+    crowd = [f"A{number}" for number in range(60)]
+    with pytest.raises(InvalidManifest, match=r"^spec\.access\[0\]\.users\[0\] .*; and 50 more$") as caught:
+        parse(project(access=[{"role": "viewer", "users": crowd}]))
+    assert len(caught.value.problems) == 60
+
+
 def test_every_message_of_the_api_server_is_one_that_the_table_shows() -> None:
     said = {f"{field} {reason}" for _, field, reason in INVALID.values()}
     # What cannot change can only be told from what it was; a single document has no past.
