@@ -33,6 +33,7 @@ from tenantry_api.audit.log import AuditLog
 from tenantry_api.audit.note import KeyUnreadable
 from tenantry_api.authorize import Authorizer
 from tenantry_api.classify import load_table
+from tenantry_api.engine import async_engine, asyncpg_url
 from tenantry_api.forward import Backends, Forwarder
 from tenantry_api.identify import Identifier
 from tenantry_api.identify.workload import Workloads
@@ -49,7 +50,6 @@ from tenantry_api.services import Services
 from tenantry_api.settings import Settings, SettingWrong
 from tenantry_api.snapshot import SnapshotHolder
 from tenantry_api.web.waking import waking_page
-from tenantry_catalog.engine import async_engine, asyncpg_url
 from tenantry_crds.meta import SUPPORTED_MLFLOW_VERSIONS
 
 __all__ = ["application", "main", "running"]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tenantry_catalog.engine import asyncpg_url
+from tenantry_api.engine import asyncpg_url
 
 __all__ = ["SettingWrong", "Settings"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tenantry_api.engine import async_engine
 from tenantry_api.identify import Identifier
 from tenantry_api.identify.workload import Workloads
-from tenantry_catalog.engine import async_engine
 from tests.support.door import CatalogRows, door_settings, running_door
 from tests.support.oidc import Person, Provider, free_port, running_provider
 from tests.support.postgres import CatalogDatabase

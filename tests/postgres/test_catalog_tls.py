@@ -13,8 +13,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy import text
 
+from tenantry_api.engine import async_engine, asyncpg_url
 from tenantry_api.errors import DATABASE_ERRORS
-from tenantry_catalog.engine import async_engine, asyncpg_url, sync_engine
+from tenantry_catalog.engine import sync_engine
 from tests.support.door import CatalogRows, door_settings, running_door
 from tests.support.postgres import CatalogDatabase, catalog_on, make_template
 from tests.support.tls import TlsServer, tls_server

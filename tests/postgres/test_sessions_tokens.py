@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tenantry_api.engine import async_engine
 from tenantry_api.facts import Permission, Principal, Refusal, TokenScope
 from tenantry_api.identify import Identifier
 from tenantry_api.identify.people import Person, remember
@@ -18,7 +19,7 @@ from tenantry_api.identify.tokens import NewToken
 from tenantry_api.identify.workload import Workloads
 from tenantry_api.listen import Listener
 from tenantry_api.snapshot import SnapshotHolder
-from tenantry_catalog.engine import async_engine, libpq_url
+from tenantry_catalog.engine import libpq_url
 from tests.support.door import CatalogRows
 from tests.support.postgres import CatalogDatabase, PostgresServer
 from tests.support.wait import until_async

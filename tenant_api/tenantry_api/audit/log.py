@@ -13,9 +13,9 @@ from tenantry_api.audit.export import Exporter, Request
 from tenantry_api.audit.keys import public_pem, verifier
 from tenantry_api.audit.search import Page, Query, search
 from tenantry_api.audit.signer import Signer
+from tenantry_api.engine import asyncpg_url
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
-from tenantry_catalog.engine import asyncpg_url
 
 __all__ = ["AuditLog"]
 

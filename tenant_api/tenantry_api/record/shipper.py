@@ -18,12 +18,12 @@ import asyncpg
 import structlog
 
 from tenantry_api.audit.tree import Tree, leaf_hash
+from tenantry_api.engine import asyncpg_url
 from tenantry_api.errors import DATABASE_ERRORS
 from tenantry_api.record.event import Event, parse
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.wal import RecordDamaged
 from tenantry_api.vital import start_vital
-from tenantry_catalog.engine import asyncpg_url
 
 __all__ = ["Shipper"]
 
