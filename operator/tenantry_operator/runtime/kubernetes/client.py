@@ -21,7 +21,7 @@ __all__ = ["Client", "ClusterAway", "ClusterRefused", "Document", "connect"]
 Document = dict[str, Any]
 
 _JSON: Final = "application/json"
-_TIMEOUT: Final = (5.0, 30.0)
+_TIMEOUT: Final = urllib3.Timeout(connect=5, read=30)
 # Objects in one answer of a list: what is parsed at once stays small.
 _PAGE: Final = 200
 # Kept open: one for each watch, and one for each call at a time.
@@ -87,7 +87,9 @@ class Client:
             ("watch", "true"), ("resourceVersion", version), ("labelSelector", labels),
             ("allowWatchBookmarks", "true"), ("timeoutSeconds", str(seconds)),
         ]  # fmt: skip
-        response = self._send(_Request("GET", path_of(kind, namespace), query), (_TIMEOUT[0], seconds + 30.0))
+        # The server ends it; what is silent for longer is dead.
+        timeout = urllib3.Timeout(connect=_TIMEOUT.connect_timeout, read=seconds + 30)
+        response = self._send(_Request("GET", path_of(kind, namespace), query), timeout)
         with closing(response):
             if response.status != 200:  # noqa: PLR2004
                 raise _error(response.status, response.read())
@@ -151,7 +153,7 @@ class Client:
         answer: Document = json.loads(said)
         return answer
 
-    def _send(self, request: _Request, timeout: tuple[float, float]) -> urllib3.BaseHTTPResponse:
+    def _send(self, request: _Request, timeout: urllib3.Timeout) -> urllib3.BaseHTTPResponse:
         # The cluster's signing keys have a type of their own.
         headers = {"Accept": f"{_JSON}, */*;q=0.5", "Content-Type": request.content} | self._login.headers()
         body = None if request.body is None else json.dumps(request.body).encode()
@@ -162,7 +164,7 @@ class Client:
                 address,
                 body=body,
                 headers=headers,
-                timeout=urllib3.Timeout(*timeout),
+                timeout=timeout,
                 preload_content=False,
             )
         except urllib3.exceptions.HTTPError as error:
