@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes import config
 
-from tenantry_operator.runtime.kubernetes.client import Client
+from tenantry_operator.runtime.kubernetes.client import Client, connect
 from tenantry_operator.runtime.kubernetes.counting import Counting
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 from tenantry_operator.runtime.kubernetes.live import Live
-from tenantry_operator.runtime.kubernetes.pace import Pace
 from tests.support.apiserver import ApiServer
 
 QUOTA = Ref("ResourceQuota", "ws-vision", "tenantry")
@@ -31,8 +29,9 @@ class Clock:
 
 
 @pytest.fixture
-def client(kubernetes: ApiServer) -> Client:
-    return Client(config.new_client_from_config(str(kubernetes.kubeconfig)), Pace(per_second=1000))
+def client(kubernetes: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setenv("KUBECONFIG", str(kubernetes.kubeconfig))
+    return connect(per_second=1000)
 
 
 @pytest.fixture
