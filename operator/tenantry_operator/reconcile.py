@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
+from typing import Final
 
 import structlog
 
 from tenantry_crds.meta import Condition, ConditionType, DeletionPolicy, Status
+from tenantry_crds.project import Project
+from tenantry_crds.workspace import Workspace
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import (
     BucketPlan,
@@ -34,11 +37,13 @@ from tenantry_operator.removal import Removal
 from tenantry_operator.rotation import Rotation
 from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused, WorkspaceWaiting
 from tenantry_operator.servers import Offer, Servers
-from tenantry_operator.sources import Patience, Source
+from tenantry_operator.sources import Declared, Patience, Source
 from tenantry_operator.status import conditions_of, orphaned, project_status, terminating, workspace_status
 from tenantry_operator.trust import Trust
 
 __all__ = ["Outcome", "Reconciler"]
+
+_WAY_OUT: Final = "deletionPolicy Retain, written now, ends the wait and keeps the data"
 
 log = structlog.get_logger(__name__)
 
@@ -76,9 +81,13 @@ class Reconciler:
         return self._workspace(key) if isinstance(key, WorkspaceKey) else self._project(key)
 
     def _workspace(self, key: WorkspaceKey) -> Outcome:
-        declared = self.source.workspace(key)
+        try:
+            declared = self.source.workspace(key)
+        except Patience as wait:
+            self.source.report_workspace(key, terminating(str(wait)))
+            return Outcome.WAITING
         if declared is None or declared.removed:
-            return _outcome(self.removal.workspace(key, declared))
+            return self._end_workspace(key, declared)
         plan = plan_workspace(declared.resource)
         self.source.protect(key, wanted=declared.resource.spec.deletion_policy is DeletionPolicy.DELETE)
         self.catalog.publish_workspace(plan)
@@ -87,6 +96,13 @@ class Reconciler:
         projects = sum(isinstance(other, ProjectKey) and other.workspace == key.workspace for other in others)
         self.source.report_workspace(key, workspace_status(plan, projects, refusal, declared.problem))
         return Outcome.WAITING if isinstance(refusal, WorkspaceWaiting) else _outcome(refusal is None)
+
+    def _end_workspace(self, key: WorkspaceKey, declared: Declared[Workspace] | None) -> Outcome:
+        done = self.removal.workspace(key, declared)
+        if not done:
+            left = "projects of it are there, or their data is kept: delete them with deletionPolicy Delete"
+            self.source.report_workspace(key, terminating(f"{left}; {_WAY_OUT}"))
+        return _outcome(done)
 
     def _surround(self, plan: WorkspacePlan) -> WorkspaceRefused | None:
         try:
@@ -99,18 +115,15 @@ class Reconciler:
         try:
             declared = self.source.project(key)
             if declared is None or declared.removed:
-                self.trust.forget(key)
-                self.rotation.forget(key)
-                return _outcome(self.removal.project(key, declared))
+                return self._end_project(key, declared)
         except Patience as wait:
             self.source.report_project(key, terminating(str(wait)))
             return Outcome.WAITING
         except ProvisionFailed as obstacle:
-            way_out = "deletionPolicy Retain, written now, ends the wait and keeps the data"
-            self.source.report_project(key, terminating(f"{obstacle}; {way_out}"))
+            self.source.report_project(key, terminating(f"{obstacle}; {_WAY_OUT}"))
             return Outcome.TROUBLE
-        workspace = self.source.workspace(WorkspaceKey(key.workspace))
-        if workspace is None or workspace.removed:
+        workspace = self._workspace_of(key)
+        if workspace is None:
             return self._orphan(key, declared.resource.metadata.generation)
         plan = plan_project(declared.resource, workspace.resource, self.installation)
         self.source.protect(key, wanted=declared.resource.spec.deletion_policy is not DeletionPolicy.RETAIN)
@@ -120,6 +133,24 @@ class Reconciler:
         self._publish(plan_workspace(workspace.resource), plan, judge, is_new=published is None)
         self.rotation.note(plan)
         return _judged(plan, observed, rotates=self.rotation.is_under_way(plan))
+
+    def _workspace_of(self, key: ProjectKey) -> Declared[Workspace] | None:
+        """Return none that is deleted: it will not come back, whatever becomes of its data."""
+        try:
+            found = self.source.workspace(WorkspaceKey(key.workspace))
+        except Patience:
+            return None
+        return None if found is None or found.removed else found
+
+    def _end_project(self, key: ProjectKey, declared: Declared[Project] | None) -> Outcome:
+        self.trust.forget(key)
+        self.rotation.forget(key)
+        published = self.catalog.project(key)
+        if declared and published and not published.retired:
+            policy = declared.resource.spec.deletion_policy
+            words = f"deletionPolicy {policy}: its backend ends, then follows what becomes of its data"
+            self.source.report_project(key, terminating(words))
+        return _outcome(self.removal.project(key, declared))
 
     def _bring_about(self, plan: ProjectPlan, published: Published | None) -> Observed:
         """Apply the plan and look what came of it; what was found well a moment ago is not asked again."""

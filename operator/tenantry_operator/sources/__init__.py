@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from tenantry_crds.meta import Condition, Status
 from tenantry_crds.project import Project
-from tenantry_crds.workspace import Workspace, WorkspaceStatus
+from tenantry_crds.workspace import Workspace
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources.resources import Resource
@@ -56,11 +56,13 @@ class Source(Protocol):
     def protect(self, key: Key, *, wanted: bool) -> None:
         """See to it that a removal waits for `release`, or no longer does."""
 
-    def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
-        """Show people how it is, where they look: nothing is written when that is known there."""
+    def report_workspace(self, key: WorkspaceKey, status: Status) -> None:
+        """Show people how it is, where they look: nothing is written when that is known there. Fields that the status
+        does not have stay as they are.
+        """
 
     def report_project(self, key: ProjectKey, status: Status) -> None:
-        """The same for a project. Fields that the status does not have stay as they are."""
+        """The same for a project."""
 
     def announce(self, key: Key, condition: Condition) -> None:
         """Tell people of a transition."""

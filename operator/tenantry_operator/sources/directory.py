@@ -19,7 +19,7 @@ import watchfiles
 from tenantry_crds.manifest import InvalidManifest, parse
 from tenantry_crds.meta import Condition, Status
 from tenantry_crds.project import Project
-from tenantry_crds.workspace import Workspace, WorkspaceStatus
+from tenantry_crds.workspace import Workspace
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources import Declared
 from tenantry_operator.sources.files import Files, key_of
@@ -97,7 +97,7 @@ class Directory:
     def protect(self, key: Key, *, wanted: bool) -> None:
         """What is gone from the directory is kept here until its release, whatever it is."""
 
-    def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
+    def report_workspace(self, key: WorkspaceKey, status: Status) -> None:
         """Files say what people want. How things are, the catalog says."""
 
     def report_project(self, key: ProjectKey, status: Status) -> None:

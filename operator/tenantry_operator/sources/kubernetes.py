@@ -17,7 +17,7 @@ import structlog
 
 from tenantry_crds.meta import API_VERSION, FINALIZER, Condition, ConditionStatus, ConditionType, DeletionPolicy, Status
 from tenantry_crds.project import Project
-from tenantry_crds.workspace import Workspace, WorkspaceStatus
+from tenantry_crds.workspace import Workspace
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources import Declared, Patience, Reporter
@@ -110,7 +110,7 @@ class Kubernetes:
         others = [name for name in found.finalizers if name != FINALIZER]
         self._write_finalizers(found, [*others, *([FINALIZER] if wanted else [])])
 
-    def report_workspace(self, key: WorkspaceKey, status: WorkspaceStatus) -> None:
+    def report_workspace(self, key: WorkspaceKey, status: Status) -> None:
         self._report(key, status)
 
     def report_project(self, key: ProjectKey, status: Status) -> None:
