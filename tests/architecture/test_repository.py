@@ -124,6 +124,23 @@ def test_links_of_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_a_link_into_a_document_leads_to_one_of_its_headings() -> None:
+    broken = [
+        f"{document.relative_to(ROOT)}: {link}#{heading}"
+        for document in _tracked()
+        if document.suffix == ".md"
+        for link, heading in re.findall(r"\]\(([^)#:\s]*)#([^)\s]+)\)", document.read_text())
+        if heading not in _headings(document.parent / link if link else document)
+    ]
+    assert broken == []
+
+
+def _headings(document: Path) -> set[str]:
+    """As GitHub links to them."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def test_the_project_names_no_place_of_one_machine() -> None:
     place = re.compile(rb"/work/|/root/\.|/home/[a-z]+/|/tmp/[a-z]+\d*/")
     assert [path for path in _tracked() if path != Path(__file__) and place.search(path.read_bytes())] == []
