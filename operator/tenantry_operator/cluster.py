@@ -105,6 +105,7 @@ class _Cluster:
         self._source: Kubernetes | None = None
         self._reflectors: Reflectors | None = None
         self._operator: Operator | None = None
+        self._stop = Event()
 
     def due(self) -> float:
         """Return how many keys wait to be looked at; not a number while that is not known."""
@@ -118,6 +119,7 @@ class _Cluster:
 
     def run(self, stop: Event) -> None:
         """Look at all that is there first: what is known need not be written again."""
+        self._stop = stop
         operator = self._operator = Operator(self._settings.catalog_url, self._build)
         assert self._reflectors
         self._secrets.load()
@@ -159,10 +161,17 @@ class _Cluster:
         private = frozenset({database_of(settings.catalog_url), administrator.database})
         observer = Observer(servers, artifacts, private)
         keyless = settings.storage_driver is StorageDriver.WORKLOAD_IDENTITY
-        archive = Archive(storage_of(settings), settings.archive_bucket) if settings.archive_bucket else None
+        archive = self._archive()
         buckets = Buckets(settings.storage_bucket, keyless=keyless, archives=archive is not None)
         parts = (buckets, databases, artifacts, runtime, servers, observer, Catalog(engine))
         kept, every = Credentials(self._secrets), timedelta(days=settings.rotation_days) or None
         rotation = Rotation(databases, artifacts, runtime, kept, every, self.ages)
         removal = Removal(source, *parts, archive)
         return Reconciler(source, *parts, removal, Trust(RESYNC_SECONDS), rotation, settings.public_url)
+
+    def _archive(self) -> Archive | None:
+        """An archive may take hours: it ends when we do, and the next operator makes it."""
+        settings = self._settings
+        if not settings.archive_bucket:
+            return None
+        return Archive(storage_of(settings), settings.archive_bucket, self._stop.is_set)

@@ -1,16 +1,20 @@
-"""What is being deleted says so."""
+"""What is being deleted says so, and an operator that is ended meanwhile leaves nothing half done."""
 
 from __future__ import annotations
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from tests.support.cluster_operator import Installed
+from tests.support.operator import names_of
 from tests.support.wait import until
 
 FINALIZER = "tenantry.dev/data"
+# More than an operator archives between being told to stop and being killed.
+MANY = 1500
 
 
 @pytest.fixture
@@ -25,6 +29,19 @@ def protected(place: Installed, path: str) -> bool:
 
 def gone(place: Installed, path: str) -> None:
     until(lambda: place.server.ask("GET", path).status == 404, deadline=120, what=f"{path} to be gone")
+
+
+def make(place: Installed, project: str, policy: str) -> str:
+    """A workspace with a project; return the bucket."""
+    place.create_workspace()
+    place.create_project(project, deletionPolicy=policy)
+    place.until_applied(project)
+    location: str = place.server.ask("GET", place.path(project)).body["status"]["artifacts"]
+    return location.removeprefix("s3://").rstrip("/")
+
+
+def archived(place: Installed, project: str) -> list[str]:
+    return place.storage.keys_in(place.archive, f"archive/{place.workspace}/{project}/")
 
 
 def test_a_workspace_that_is_deleted_says_until_when_that_can_be_taken_back(place: Installed) -> None:
@@ -44,3 +61,28 @@ def test_a_workspace_that_is_deleted_says_until_when_that_can_be_taken_back(plac
         place.server.ask("DELETE", place.path("roads"))
         gone(place, place.path("roads"))
         gone(place, path)
+
+
+def test_an_operator_that_is_told_to_stop_gives_an_archive_up_and_the_next_makes_it(place: Installed) -> None:
+    with place.running() as operator:
+        bucket = make(place, "past", "Archive")
+        fill(place, bucket)
+        place.server.ask("DELETE", place.path("past"))
+        until(lambda: any("/artifacts/" in key for key in archived(place, "past")), deadline=60, what="an artifact")
+        operator.end()
+        assert operator.process.exit_code == 0
+    assert not any(key.endswith("/manifest.json") for key in archived(place, "past"))
+    assert names_of(place.postgres, place.workspace)
+    assert place.condition(place.path("past"))["reason"] == "Terminating"
+    with place.running():
+        gone(place, place.path("past"))
+    kept = archived(place, "past")
+    assert any(key.endswith("/manifest.json") for key in kept)
+    assert sum("/artifacts/" in key for key in set(kept)) == MANY
+    assert names_of(place.postgres, place.workspace) == set()
+
+
+def fill(place: Installed, bucket: str) -> None:
+    client = place.storage.client()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: client.put_object(Bucket=bucket, Key=f"0/{number}", Body=b"x"), range(MANY)))
