@@ -29,7 +29,15 @@ from sqlalchemy import (
 
 from tenantry_catalog import tables
 from tenantry_crds.meta import Condition, Role
-from tenantry_operator.facts import AccessRow, ProjectKey, ProjectPlan, WorkspaceKey, WorkspacePlan
+from tenantry_operator.facts import (
+    AccessRow,
+    ArtifactPlan,
+    BucketPlan,
+    ProjectKey,
+    ProjectPlan,
+    WorkspaceKey,
+    WorkspacePlan,
+)
 from tenantry_operator.status import dated, is_ready
 
 __all__ = ["Catalog", "Judge", "Published"]
@@ -83,10 +91,12 @@ class Catalog:
         with self._engine.connect() as connection:
             return _published(connection, key)
 
-    def holder(self, key: ProjectKey, artifacts: str) -> ProjectKey | None:
+    def holder(self, key: ProjectKey, place: ArtifactPlan) -> ProjectKey | None:
         """Return the project, declared or kept, that had this place in a bucket, or one that overlaps, before `key`."""
+        if not isinstance(place, BucketPlan):
+            return None
         with self._engine.connect() as connection:
-            row = connection.execute(_HOLDER, key._asdict() | {"artifacts": artifacts}).one_or_none()
+            row = connection.execute(_HOLDER, key._asdict() | {"artifacts": place.location}).one_or_none()
         return ProjectKey(*row) if row else None
 
     def publish_workspace(self, plan: WorkspacePlan) -> None:

@@ -18,7 +18,6 @@ from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import (
-    BucketPlan,
     Installation,
     Key,
     Observed,
@@ -208,9 +207,7 @@ class Reconciler:
 
     def _refuse_a_shared_place(self, plan: ProjectPlan) -> None:
         """Two projects in one place would read each other's artifacts: whoever was there first keeps it."""
-        if not isinstance(plan.artifacts, BucketPlan):
-            return
-        if holder := self.catalog.holder(plan.key, plan.artifacts.location):
+        if holder := self.catalog.holder(plan.key, plan.artifacts):
             place = plan.artifacts.location
             raise ProvisionFailed(
                 f"{place} is, or overlaps, the place of project {holder}: name another in spec.artifacts"

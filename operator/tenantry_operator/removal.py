@@ -14,11 +14,10 @@ import structlog
 from tenantry_crds.meta import DeletionPolicy
 from tenantry_crds.project import Project, ProjectSpec
 from tenantry_crds.workspace import Workspace
-from tenantry_operator.facts import BucketPlan, Installation, ProjectKey, WorkspaceKey
+from tenantry_operator.facts import ArtifactPlan, BucketPlan, Installation, ProjectKey, WorkspaceKey
 from tenantry_operator.observe import Observer
 from tenantry_operator.plan.artifacts import plan_artifacts
 from tenantry_operator.plan.database import plan_database
-from tenantry_operator.plan.naming import database_name
 from tenantry_operator.provision import Artifacts, Databases
 from tenantry_operator.provision.archive import Archive, ArchiveSource
 from tenantry_operator.publish import Catalog
@@ -95,15 +94,29 @@ class Removal:
         address = self.databases.address(plan_database(key, spec.tracking))
         if not (address and isinstance(place, BucketPlan)):
             return False
-        source = ArchiveSource(key, spec.tracking.version, address, place, self.artifacts.reader(place))
+        left = self._left(key, place)
+        reader = None if left else self.artifacts.reader(place)
+        source = ArchiveSource(key, spec.tracking.version, address, place, reader, left)
         made = archive.make(source, at)
         log.info("project archived", project=str(key), location=made.location, artifacts=made.artifacts)
         return True
 
     def _delete(self, key: ProjectKey, project: Project) -> None:
         # The database last: killed in between, its address still says that there is something to go on with.
-        self.artifacts.remove(plan_artifacts(key, self.installation, project.spec.artifacts))
-        self.databases.remove(database_name(key))
+        self._delete_artifacts(key, plan_artifacts(key, self.installation, project.spec.artifacts))
+        self.databases.remove(plan_database(key, project.spec.tracking))
         self.runtime.forget(key)
         self.catalog.delete_project(key)
         log.info("project deleted with its data", project=str(key))
+
+    def _delete_artifacts(self, key: ProjectKey, place: ArtifactPlan) -> None:
+        if left := self._left(key, place):
+            log.warning("artifacts left alone", project=str(key), reason=left)
+            self.artifacts.dismiss(place)
+        else:
+            self.artifacts.remove(place)
+
+    def _left(self, key: ProjectKey, place: ArtifactPlan) -> str:
+        """Say why what lies in the place is not for this project to take away; empty when it is."""
+        holder = self.catalog.holder(key, place)
+        return f"{place.location} is, or overlaps, the place of project {holder}" if holder else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,3 +76,41 @@ def test_an_archive_takes_nothing_from_a_bucket_that_is_not_the_projects(
     gone(installed, project)
     assert archived(installed, project) == []
     assert installed.storage.keys_in(bucket) == ["inner/secret"]
+
+
+# How the project ends that was refused the place, and whether a key was given for it that opens everything.
+ENDS = {
+    "delete": ("Delete", False),
+    "archive": ("Archive", False),
+    "given": ("Delete", True),
+    "kept": ("Archive", True),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_a_project_that_was_refused_a_place_takes_nothing_away_from_whoever_holds_it(
+    installed: Installed, operator: RunningOperator, case: str
+) -> None:
+    policy, is_given = ENDS[case]
+    bucket, first, second = tagged_for_the_workspace(installed), f"first-{case}", f"second-{case}"
+    installed.create_project(first, artifacts={"bucket": bucket, "prefix": "team/first/"})
+    installed.until_applied(first)
+    put(installed, bucket, "team/first/model")
+    given = {"secretName": give_the_administrators_key(installed)} if is_given else {}
+    installed.create_project(second, artifacts={"bucket": bucket, "prefix": "team/", **given}, deletionPolicy=policy)
+    assert f"overlaps, the place of project {installed.workspace}/{first}" in refused(installed, second)
+    delete(installed, second)
+    gone(installed, second)
+    assert "team/first/model" in installed.storage.keys_in(bucket)
+    kept = archived(installed, second)
+    assert [name for name in kept if "artifacts" in name] == []
+    assert [name.rpartition("/")[2] for name in kept if "manifest" in name] == ["manifest.json"] * (policy == "Archive")
+
+
+def give_the_administrators_key(installed: Installed) -> str:
+    name, storage = f"key-{secrets.token_hex(3)}", installed.storage.settings
+    assert storage.secret_key
+    key = {"accessKeyId": storage.access_key, "secretAccessKey": storage.secret_key.get_secret_value()}
+    secret = {"metadata": {"name": name}, "stringData": key}
+    assert installed.server.ask("POST", f"/api/v1/namespaces/{installed.namespace}/secrets", secret).status == 201
+    return name

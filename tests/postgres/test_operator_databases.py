@@ -180,6 +180,8 @@ def test_a_database_of_the_same_name_that_is_not_ours_is_left_alone(
     postgres_server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(plan(workspace).name)))
     with pytest.raises(ProvisionFailed, match="is not this project's"):
         databases.ensure(plan(workspace))
+    databases.remove(plan(workspace))
+    assert f"database {plan(workspace).name}" in names_of(postgres_server, workspace)
 
 
 def test_remove_takes_all_and_may_be_repeated(
@@ -187,7 +189,7 @@ def test_remove_takes_all_and_may_be_repeated(
 ) -> None:
     databases.ensure(plan(workspace))
     for _ in range(2):
-        databases.remove(plan(workspace).name)
+        databases.remove(plan(workspace))
         assert names_of(postgres_server, workspace) == set()
     assert list(tmp_path.iterdir()) == []
 
@@ -218,7 +220,7 @@ def test_what_a_project_left_in_an_open_database_holds_up_no_removal(
     elsewhere = make_url(address.get_secret_value()).set(database=other)
     with connect(SecretStr(elsewhere.render_as_string(hide_password=False))) as connection:
         connection.execute("SELECT lo_create(0)")
-    databases.remove(name)
+    databases.remove(plan(workspace))
     with psycopg.connect(postgres_server.admin_url) as connection:
         left = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (name,)).fetchall()
         there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchall()
@@ -246,7 +248,7 @@ def test_an_administrator_need_not_be_a_superuser(
     small.retire(plan(workspace, "signs"))
     assert logs_in(rotated)
     assert not logs_in(address)
-    small.remove(plan(workspace, "signs").name)
+    small.remove(plan(workspace, "signs"))
     postgres_server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(role)))
     postgres_server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 

@@ -219,7 +219,7 @@ def test_remove_takes_every_login(databases: Postgres, plan: DatabasePlan, postg
     workspace = plan.name.split("_")[1]
     assert len(names_of(postgres_server, workspace)) == 4
     for _ in range(2):
-        databases.remove(plan.name)
+        databases.remove(plan)
         assert names_of(postgres_server, workspace) == set()
 
 

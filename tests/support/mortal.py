@@ -42,11 +42,11 @@ def main(url: str, state: str, workspace: str, what: str) -> None:
     works: dict[str, tuple[_Work, _Work, Callable[[], bool]]] = {
         "ensure": (
             lambda: databases().ensure(plan),
-            lambda: databases().remove(plan.name),
+            lambda: databases().remove(plan),
             lambda: _usable(databases().ensure(plan)),
         ),
         "remove": (
-            lambda: databases().remove(plan.name),
+            lambda: databases().remove(plan),
             lambda: databases().ensure(plan),
             lambda: not _exists(url, plan.name),
         ),
@@ -108,7 +108,7 @@ def _quick_schema(url: SecretStr) -> None:
 
 
 def _begin_anew(databases: Postgres, plan: DatabasePlan) -> None:
-    databases.remove(plan.name)
+    databases.remove(plan)
     databases.ensure(plan)
 
 

@@ -45,8 +45,8 @@ class Databases(Protocol):
     def age(self, plan: DatabasePlan) -> timedelta | None:
         """Return how long ago the current password was made; None when there is none, or nobody knows."""
 
-    def remove(self, name: str) -> None:
-        """Drop the database with all data, its roles and their password."""
+    def remove(self, plan: DatabasePlan) -> None:
+        """Drop the database with all data, its roles and their password; one that is not the project's stays."""
 
 
 class Artifacts(Protocol):
@@ -77,6 +77,9 @@ class Artifacts(Protocol):
 
     def remove(self, plan: ArtifactPlan) -> None:
         """Delete all artifacts, and whoever could use them. The server must be stopped."""
+
+    def dismiss(self, plan: ArtifactPlan) -> None:
+        """Delete whoever could use them, and no artifact."""
 
     def stores(self, plan: ArtifactPlan, key: BucketKey | None) -> Probe:
         """Write, read and delete something as the project's server does."""

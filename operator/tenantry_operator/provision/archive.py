@@ -51,6 +51,8 @@ class ArchiveSource:
     artifacts: BucketPlan
     # As `Artifacts.reader` gave it: None reads as the administrator, who can read anything.
     artifact_key: BucketKey | None
+    # Why the artifacts are not the project's: they are then left alone.
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Archive:
             "archived_at": at.astimezone(UTC).isoformat(),
             "mlflow_version": source.mlflow_version,
             "database": database,
-            "artifacts": self._write_artifacts(source, folder),
+            "artifacts": _left(source) if source.left else self._write_artifacts(source, folder),
         }
         self._put(f"{folder}{_MANIFEST}", [json.dumps(manifest, indent=1).encode()])
         return manifest
@@ -128,8 +130,7 @@ class Archive:
                 count, total = count + 1, total + found["Size"]
             listing.seek(0)
             put = self._put(f"{folder}{_LISTING}", _gzipped(listing))
-        place = {"bucket": source.artifacts.bucket, "prefix": source.artifacts.prefix}
-        return {**place, "count": count, "bytes": total, "listing": {"object": _LISTING, **put}}
+        return {**_place(source), "count": count, "bytes": total, "listing": {"object": _LISTING, **put}}
 
     def _copy(self, client: Any, bucket: str, found: dict[str, Any], name: str) -> dict[str, Any]:
         """A broken connection costs this object, not the hours before it."""
@@ -175,6 +176,14 @@ class Archive:
             if self._stopping():
                 raise OperatorStopping("an archive was under way; the next operator makes it")
             yield chunk
+
+
+def _left(source: ArchiveSource) -> dict[str, Any]:
+    return {**_place(source), "count": 0, "bytes": 0, "left": source.left}
+
+
+def _place(source: ArchiveSource) -> dict[str, Any]:
+    return {"bucket": source.artifacts.bucket, "prefix": source.artifacts.prefix}
 
 
 def _folder(key: ProjectKey, at: datetime) -> str:

@@ -76,6 +76,9 @@ class Directories:
             words = f"the artifact directory {directory} cannot be deleted: {error.strerror}"
             raise ProvisionFailed(words) from error
 
+    def dismiss(self, plan: ArtifactPlan) -> None:
+        """There is nobody."""
+
     def stores(self, plan: ArtifactPlan, key: BucketKey | None) -> Probe:  # noqa: ARG002  there is none
         """Write, read and delete a file as the uid that the server runs under."""
         directory = _mine(plan)

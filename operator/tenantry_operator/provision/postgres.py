@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import psycopg
+import structlog
 from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier, Literal
@@ -46,6 +47,10 @@ SELECT shobj_description(oid, 'pg_database') AS label, datconnlimit AS connectio
        has_database_privilege(%(name)s, oid, 'CONNECT') AS open_to_role
 FROM pg_database WHERE datname = %(name)s
 """
+
+_LABEL = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+
+log = structlog.get_logger(__name__)
 
 
 class Postgres:
@@ -103,13 +108,16 @@ class Postgres:
         """Return how old the current password is; None when there is none, or nobody knows."""
         return self._credentials.age(plan.name)
 
-    def remove(self, name: str) -> None:
+    def remove(self, plan: DatabasePlan) -> None:
         """Drop the database with all that it holds, its roles and the password."""
-        with self._administrator.alone(name) as admin:
-            for database in (draft_name(name), name):
-                admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(database)))
-            drop_logins(admin, name)
-        self._credentials.remove(name)
+        with self._administrator.alone(plan.name) as admin:
+            if _is_anothers(admin, plan):
+                log.warning("database left alone: its comment says that it is another's", database=plan.name)
+            else:
+                for database in (draft_name(plan.name), plan.name):
+                    admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(database)))
+                drop_logins(admin, plan.name)
+        self._credentials.remove(plan.name)
 
     def _url(self, name: str, held: Credential) -> SecretStr:
         return self._administrator.address(name, held.login, held.secret)
@@ -144,6 +152,11 @@ class Postgres:
 def _find(admin: Connection, name: str) -> _Found | None:
     with admin.cursor(row_factory=class_row(_Found)) as cursor:
         return cursor.execute(_FIND, {"name": name}).fetchone()
+
+
+def _is_anothers(admin: Connection, plan: DatabasePlan) -> bool:
+    found = admin.execute(_LABEL, (plan.name,)).fetchone()
+    return found is not None and found[0] != plan.label
 
 
 def _correct(admin: Connection, plan: DatabasePlan, found: _Found) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import ArtifactPlan, BucketKey, BucketPlan, Probe
 from tenantry_operator.provision import SecretStore
@@ -23,6 +25,8 @@ __all__ = ["BucketProvisioner", "make_provisioner"]
 # A key that is younger may not be known everywhere; so many seconds a probe waits for it.
 _NEW: Final = timedelta(minutes=1)
 _PATIENCE: Final = 10.0
+
+log = structlog.get_logger(__name__)
 
 
 class BucketProvisioner:
@@ -84,6 +88,13 @@ class BucketProvisioner:
             self._empty_given(place, keys)
         elif keys.owns(place) and self._buckets.owns(place):
             self._buckets.remove(place)
+        else:
+            log.warning("artifacts left alone: the bucket or the user is not the project's", place=place.location)
+        self.dismiss(place)
+
+    def dismiss(self, plan: ArtifactPlan) -> None:
+        place = _mine(plan)
+        keys = self._keys_of(place)
         if keys.owns(place):
             keys.remove(place)
 
