@@ -197,8 +197,8 @@ class ProjectStatus(Status):
     """Version of MLflow that its database has the schema of."""
     database: Annotated[str, Field(max_length=63)] = ""
     """The database that holds its runs. Set once."""
-    artifacts: Annotated[str, Field(max_length=1024)] = ""
-    """The bucket and prefix, or the directory, that holds its artifacts. Set once."""
+    artifacts: Annotated[str, Field(max_length=1024)] | None = None
+    """The bucket and prefix, or the directory, that holds its artifacts. Set once, when they are first stored there."""
     credentials_made_at: Instant | None = None
     """When the oldest of its current credentials was made, to the minute."""
 

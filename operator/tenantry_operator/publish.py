@@ -23,16 +23,15 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
     update,
 )
 
 from tenantry_catalog import tables
 from tenantry_crds.meta import Condition, Role
+from tenantry_operator import places
 from tenantry_operator.facts import (
     AccessRow,
     ArtifactPlan,
-    BucketPlan,
     ProjectKey,
     ProjectPlan,
     WorkspaceKey,
@@ -49,16 +48,6 @@ Judge = Callable[[frozenset[AccessRow]], tuple[Condition, ...]]
 _LOCK: Final = 7_236_841_191
 
 
-_HOLDER: Final = text("""
-SELECT workspace, name FROM catalog.project
-WHERE (workspace, name) <> (:workspace, :project) AND artifacts <> ''
-  AND (starts_with(artifacts, :artifacts) OR starts_with(:artifacts, artifacts))
-  AND created_at < coalesce(
-    (SELECT created_at FROM catalog.project WHERE (workspace, name) = (:workspace, :project)), now())
-ORDER BY created_at LIMIT 1
-""")
-
-
 @dataclass(frozen=True, slots=True)
 class Published:
     """A project as the catalog has it."""
@@ -66,6 +55,8 @@ class Published:
     mlflow_version: str
     conditions: tuple[Condition, ...]
     retired: bool
+    # The place that holds its artifacts; empty while there is none.
+    artifacts: str = ""
 
 
 class Catalog:
@@ -93,21 +84,22 @@ class Catalog:
 
     def holder(self, key: ProjectKey, place: ArtifactPlan) -> ProjectKey | None:
         """Return the project, declared or kept, that had this place in a bucket, or one that overlaps, before `key`."""
-        if not isinstance(place, BucketPlan):
-            return None
         with self._engine.connect() as connection:
-            row = connection.execute(_HOLDER, key._asdict() | {"artifacts": place.location}).one_or_none()
-        return ProjectKey(*row) if row else None
+            return places.holder(connection, key, place)
 
     def publish_workspace(self, plan: WorkspacePlan) -> None:
         with self._alone() as connection:
             _put_workspace(connection, plan)
 
-    def publish_project(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge) -> tuple[Condition, ...]:
-        """Return the conditions whose status is new, for the log."""
+    def publish_project(
+        self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge, *, stored: bool
+    ) -> tuple[Condition, ...]:
+        """Return the conditions whose status is new, for the log. `stored`: whether its storage was found well."""
         with self._alone() as connection:
             _put_workspace(connection, workspace)
             _put(connection, tables.project, _is_project(plan.key), _project_row(plan))
+            if stored:
+                places.claim(connection, plan.key, plan.artifacts)
             _put_grants(connection, plan.key.workspace, plan.key.project, plan.access)
             if not _has(connection, tables.backend, _of_project(tables.backend, plan.key)):
                 row = {"workspace": plan.key.workspace, "project": plan.key.project, "state": "stopped"}
@@ -183,9 +175,8 @@ def _project_row(plan: ProjectPlan) -> dict[str, object]:
         "promotion": plan.promotion,
         "quota": plan.quota,
         "fenced": plan.fenced,
-        # For whoever looks for what was kept when the manifest was long gone.
+        # For whoever looks for what was kept when the manifest was long gone; `artifacts` is written by `places.claim`.
         "database": plan.database.name,
-        "artifacts": plan.artifacts.location,
         "retired_at": None,
     }
 
@@ -234,12 +225,13 @@ def _put_conditions(connection: Connection, key: ProjectKey, judged: tuple[Condi
 
 def _published(connection: Connection, key: ProjectKey) -> Published | None:
     table = tables.project.c
-    query = select(table.mlflow_version, table.conditions, table.retired_at.is_not(None)).where(_is_project(key))
+    columns = (table.mlflow_version, table.conditions, table.retired_at.is_not(None), table.artifacts)
+    query = select(*columns).where(_is_project(key))
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    version, conditions, retired = row
-    return Published(version, tuple(Condition.model_validate(condition) for condition in conditions), retired)
+    version, conditions, retired, artifacts = row
+    return Published(version, tuple(map(Condition.model_validate, conditions)), retired, artifacts)
 
 
 def _now(connection: Connection) -> datetime:

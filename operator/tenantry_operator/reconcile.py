@@ -129,7 +129,8 @@ class Reconciler:
         published = self.catalog.project(key)
         observed = self._bring_about(plan, published)
         judge = partial(conditions_of, plan, observed, problem=declared.problem)
-        self._publish(plan_workspace(workspace.resource), plan, judge, is_new=published is None)
+        stored, is_new = observed.storage.ok, published is None
+        self._publish(plan_workspace(workspace.resource), plan, judge, stored=stored, is_new=is_new)
         self.rotation.note(plan)
         return _judged(plan, observed, rotates=self.rotation.is_under_way(plan))
 
@@ -213,18 +214,25 @@ class Reconciler:
                 f"{place} is, or overlaps, the place of project {holder}: name another in spec.artifacts"
             )
 
-    def _publish(self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge, *, is_new: bool) -> None:
+    def _publish(
+        self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge, *, stored: bool, is_new: bool
+    ) -> None:
         if plan.paused:
             # Whoever fences a project means now, paused or not.
             self.catalog.publish_fence(plan.key, fenced=plan.fenced)
             news = self.catalog.publish_conditions(plan.key, judge)
         else:
-            news = self.catalog.publish_project(workspace, plan, judge)
+            news = self.catalog.publish_project(workspace, plan, judge, stored=stored)
         self._tell(plan.key, news, is_new=is_new)
         if published := self.catalog.project(plan.key):
-            asleep = isinstance(self.runtime.state(plan.key), Stopped)
-            made_at = self.rotation.made_at(plan)
-            status = project_status(plan, published.conditions, made_at, asleep=asleep, public_url=self.public_url)
+            status = project_status(
+                plan,
+                published.conditions,
+                self.rotation.made_at(plan),
+                artifacts=published.artifacts,
+                asleep=isinstance(self.runtime.state(plan.key), Stopped),
+                public_url=self.public_url,
+            )
             self.source.report_project(plan.key, status)
 
     def _orphan(self, key: ProjectKey, generation: int) -> Outcome:

@@ -52,10 +52,13 @@ def project_status(
     published: tuple[Condition, ...],
     credentials_made_at: datetime | None,
     *,
+    artifacts: str,
     asleep: bool,
     public_url: str,
 ) -> ProjectStatus:
-    """Return what `kubectl get` shows. `published` are the conditions with their times."""
+    """Return what `kubectl get` shows. `published` are the conditions with their times; `artifacts` is the place that
+    the project holds, empty while it holds none.
+    """
     return ProjectStatus(
         phase=_phase(plan, ready=is_ready(published), asleep=asleep),
         observed_generation=plan.generation,
@@ -63,7 +66,7 @@ def project_status(
         url=f"{public_url}/w/{plan.key.workspace}/p/{plan.key.project}" if public_url else "",
         version=plan.mlflow_version,
         database=plan.database.name,
-        artifacts=plan.artifacts.location,
+        artifacts=artifacts or None,
         credentials_made_at=credentials_made_at,
     )
 

@@ -29,8 +29,10 @@ class Trust:
     def recall(self, plan: ProjectPlan, published: Published | None) -> Observed | None:
         """Return what was found of this very plan, if that is not long ago. Of a project that was not looked at since
         the start, what was published counts; its time runs out at another moment for each, so that a thousand
-        projects are not looked at in the same second.
+        projects are not looked at in the same second. A project that does not hold its place is always looked at.
         """
+        if published and published.artifacts != plan.artifacts.location:
+            return None
         with self._lock:
             known = self._found.get(plan.key)
             if known is None and self._seconds and (seen := _as_published(plan, published)):

@@ -108,9 +108,31 @@ def test_a_project_that_was_refused_a_place_takes_nothing_away_from_whoever_hold
 
 
 def give_the_administrators_key(installed: Installed) -> str:
-    name, storage = f"key-{secrets.token_hex(3)}", installed.storage.settings
+    storage = installed.storage.settings
+    assert storage.access_key
     assert storage.secret_key
-    key = {"accessKeyId": storage.access_key, "secretAccessKey": storage.secret_key.get_secret_value()}
+    return give(installed, storage.access_key, storage.secret_key.get_secret_value())
+
+
+def give(installed: Installed, access_key: str, secret_key: str) -> str:
+    name, key = f"key-{secrets.token_hex(3)}", {"accessKeyId": access_key, "secretAccessKey": secret_key}
     secret = {"metadata": {"name": name}, "stringData": key}
     assert installed.server.ask("POST", f"/api/v1/namespaces/{installed.namespace}/secrets", secret).status == 201
     return name
+
+
+def test_whoever_names_a_bucket_and_is_refused_closes_it_to_nobody(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    bucket = tagged_for_the_workspace(installed)
+    installed.create_project("greedy", artifacts={"bucket": bucket})
+    assert "is not this project's" in refused(installed, "greedy")
+    assert "artifacts" not in installed.server.ask("GET", installed.path("greedy")).body["status"]
+    installed.create_project(
+        "junk", artifacts={"bucket": bucket, "secretName": give(installed, "AKIANOBODYKNOWSIT000", "x" * 40)}
+    )
+    refused(installed, "junk")
+    installed.create_project("modest", artifacts={"bucket": bucket, "prefix": "team/"})
+    installed.until_applied("modest")
+    status = installed.server.ask("GET", installed.path("modest")).body["status"]
+    assert status["artifacts"] == f"s3://{bucket}/team/"

@@ -26,7 +26,7 @@ def published(status: ConditionStatus = ConditionStatus.TRUE, generation: int = 
     conditions = tuple(
         Condition(type=kind, status=status, reason="Fine", observed_generation=generation) for kind in ConditionType
     )
-    return Published(PLAN.mlflow_version, conditions, retired=False)
+    return Published(PLAN.mlflow_version, conditions, retired=False, artifacts=PLAN.artifacts.location)
 
 
 def test_what_was_well_is_believed_until_its_time_is_over() -> None:
@@ -72,3 +72,10 @@ def test_with_no_time_nothing_is_believed() -> None:
     trust = Trust(0, Clock())
     trust.settle(PLAN, WELL)
     assert trust.recall(PLAN, published()) is None
+
+
+def test_a_project_that_does_not_hold_its_place_is_looked_at_anew() -> None:
+    for place in ("", "/elsewhere"):
+        trust = Trust(300, Clock())
+        trust.settle(PLAN, WELL)
+        assert trust.recall(PLAN, replace(published(), artifacts=place)) is None
