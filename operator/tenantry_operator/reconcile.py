@@ -210,9 +210,8 @@ class Reconciler:
         """Two projects in one place would read each other's artifacts: whoever was there first keeps it."""
         if holder := self.catalog.holder(plan.key, plan.artifacts):
             place = plan.artifacts.location
-            raise ProvisionFailed(
-                f"{place} is, or overlaps, the place of project {holder}: name another in spec.artifacts"
-            )
+            cure = "make the project anew with another in spec.artifacts"
+            raise ProvisionFailed(f"{place} is, or overlaps, the place of project {holder}: {cure}")
 
     def _publish(
         self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge, *, stored: bool, is_new: bool

@@ -122,6 +122,9 @@ class S3Server:
         self.client().create_bucket(Bucket=name)
         return name
 
+    def buckets(self) -> set[str]:
+        return {bucket["Name"] for bucket in self.client().list_buckets()["Buckets"]}
+
     def keys_in(self, bucket: str, prefix: str = "") -> list[str]:
         """All objects and all their versions, and what deleted them; none where there is no bucket."""
         try:

@@ -27,6 +27,7 @@ class Buckets:
 
     One that a project's spec names is somebody's: our rights on it are used only where its tag says that it is for this
     project or workspace. Else whoever may write a spec could have a key to any bucket that the administrator reaches.
+    It is never made here, and never deleted: it could be named like the one of a project that is yet to come.
     """
 
     def __init__(self, clients: Clients) -> None:
@@ -35,10 +36,10 @@ class Buckets:
     def ensure(self, plan: BucketPlan) -> None:
         """At rest this is one read."""
         with explained(f"bucket {plan.bucket}"):
-            if not plan.prefix:
-                self._ensure_own(plan)
-            elif plan.named:
+            if plan.named:
                 self.require(plan)
+            elif not plan.prefix:
+                self._ensure_own(plan)
             else:
                 # HEAD would say no more than a status.
                 self._clients.s3.list_objects_v2(Bucket=plan.bucket, Prefix=plan.prefix, MaxKeys=1)
@@ -56,11 +57,11 @@ class Buckets:
             raise _not_ours(plan)
 
     def remove(self, plan: BucketPlan) -> None:
-        """Delete all objects with all versions, and the project's own bucket."""
+        """Delete all objects with all versions, and the bucket that `ensure` made."""
         with explained(f"deleting the artifacts in s3://{plan.bucket}/{plan.prefix}"):
             try:
                 self.empty(self._clients.s3, plan)
-                if not plan.prefix:
+                if not (plan.prefix or plan.named):
                     self._clients.s3.delete_bucket(Bucket=plan.bucket)
             except ClientError as error:
                 if code_of(error) != "NoSuchBucket":
@@ -132,13 +133,16 @@ class Buckets:
             if code_of(error) == "NoSuchBucket":
                 return True
             raise
-        return not found.get("KeyCount") and not plan.named
+        return not found.get("KeyCount")
 
 
 def _not_ours(plan: BucketPlan) -> ProvisionFailed:
-    other = "choose another in spec.artifacts" if plan.named else "name one for all in TENANTRY_STORAGE_BUCKET"
+    if plan.named:
+        other = "make it if it is not there, or make the project anew with another in spec.artifacts"
+    else:
+        other = "name one for all in TENANTRY_STORAGE_BUCKET"
     return ProvisionFailed(
-        f"bucket {plan.bucket} is not this project's: {other}, or if it is, set its tag {_TAG} to '{plan.label}'"
+        f"bucket {plan.bucket} is not this project's: {other}; if it is, set its tag {_TAG} to '{plan.label}'"
     )
 
 
