@@ -171,7 +171,7 @@ def _open() -> bool:
 
 
 def _urls(services: Services) -> dict[str, str]:
-    databases = {"owner": "tenantry", "operator": "tenantry", "api": "tenantry", "provision": "postgres"}
+    databases = {"owner": "tenantry", "operator": "tenantry", "api": "tenantry", "provision": "tenantry_provision"}
     return {f"{role}Url": services.url(role, database) for role, database in databases.items()}
 
 
