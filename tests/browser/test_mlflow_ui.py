@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from bench.site import Site, folder, running
 from hack.demo.browser import Person
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.support.mlflow import bare_mlflow
-from tests.support.mlflow_ui import Seen, Story, chromium, pages_of, walk
+from tests.support.mlflow_ui import Seen, Story, pages_of, walk
 
 _SEED = Path(__file__).with_name("seed.py")
 
@@ -32,15 +32,8 @@ def story(site: Site) -> Story:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with chromium() as browser:
-        yield browser.new_page(viewport={"width": 1400, "height": 900})
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the pictures go: a folder that SCREENSHOTS names, or a temporary one."""
-    return Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+def page(browser: Browser) -> Page:
+    return browser.new_page(viewport={"width": 1400, "height": 900})
 
 
 @pytest.fixture(scope="module")

@@ -3,76 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.support.door import CatalogRows, door_settings, running_door
-from tests.support.mlflow_ui import chromium
-from tests.support.oidc import free_port, running_provider
-from tests.support.postgres import CatalogDatabase
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def url(catalog: CatalogDatabase, tmp_path: Path) -> Iterator[str]:
-    """A door with three projects, and the development provider before it."""
-    url = f"http://127.0.0.1:{free_port()}"
-    rows = CatalogRows(catalog)
-    rows.project("vision", "segmentation", display_name="Road segmentation")
-    blocker = '[{"type": "Ready", "status": "False", "message": "The bucket cannot be reached."}]'
-    rows.project("vision", "detection", display_name="Object detection", ready=False, conditions=blocker)
-    rows.project("language", "translation")
-    for workspace, role, user in (
-        ("vision", "promoter", "alice@example.org"),
-        ("language", "contributor", "bob@example.org"),
-        ("vision", "auditor", "audrey@example.org"),
-        ("language", "auditor", "audrey@example.org"),
-    ):
-        rows.grant(workspace, role, user)
-    with running_provider(tmp_path, public_url=url) as provider:
-        settings = door_settings(
-            catalog, tmp_path, public_url=url, listen=url.removeprefix("http://"), oidc_issuer=provider.issuer
-        )
-        with running_door(settings):
-            yield url
-
-
-@dataclass
-class Tab:
-    page: Page
-    shots: Path
-    complaints: list[str] = field(default_factory=list)
-
-    def sign_in(self, url: str, name: str) -> None:
-        self.page.goto(url)
-        self.page.get_by_role("link", name="Continue to sign-in").click()
-        self.page.get_by_role("button", name=name).click()
-        self.page.wait_for_url(f"{url}/")
-
-    def shoot(self, name: str) -> None:
-        self.page.screenshot(path=self.shots / f"{name}.png", full_page=True)
-
-
-@pytest.fixture
-def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
-    """A fresh browser profile. At the end, the console and the network have to have been quiet."""
-    context = browser.new_context(viewport={"width": 1200, "height": 800})
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    opened = Tab(context.new_page(), tmp_path)
-    opened.page.on("console", lambda message: opened.complaints.append(message.text))
-    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    yield opened
-    context.close()
-    assert opened.complaints == []
+from tests.support.browser import Tab
 
 
 def test_the_way_in_says_what_it_is(url: str, tab: Tab) -> None:

@@ -8,28 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Response, sync_playwright
+from playwright.sync_api import ConsoleMessage, Error, Page, Response
 
-from tests.support.requirement import missing
+__all__ = ["Seen", "Story", "pages_of", "walk"]
 
-__all__ = ["Seen", "Story", "chromium", "pages_of", "walk"]
-
-_CHROMIUM = Path("/usr/bin/chromium")
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # What MLflow itself prints when nothing is wrong.
 _BENIGN = re.compile(r"ResizeObserver loop")
 _ID = re.compile(r"[0-9a-f]{32}|tr-[0-9a-f]+|m-[0-9a-f]+|\d+")
@@ -56,19 +42,6 @@ class Seen:
     outside: set[str] = field(default_factory=set)
     complaints: set[str] = field(default_factory=set)
     requests: int = 0
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
-    if not _CHROMIUM.exists():
-        missing("browser", f"{_CHROMIUM} is not installed (Debian: apt-get install chromium)")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(_CHROMIUM), args=_ARGUMENTS)
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 def pages_of(story: Story) -> dict[str, tuple[str, str]]:
