@@ -16,7 +16,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
-from functools import partial
 from types import FrameType
 from typing import Protocol, TypeVar
 
@@ -49,7 +48,7 @@ from tenantry_api.record.wal import RecordDamaged, RecordUnavailable
 from tenantry_api.services import Services
 from tenantry_api.settings import Settings, SettingWrong
 from tenantry_api.snapshot import SnapshotHolder
-from tenantry_api.web.waking import waking_page
+from tenantry_api.web.waking import WakingPage
 from tenantry_crds.meta import SUPPORTED_MLFLOW_VERSIONS
 
 __all__ = ["application", "main", "running"]
@@ -106,7 +105,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             identifier=identifier,
             authorizer=authorizer,
             ledger=ledger,
-            performer=Performer(ledger, forwarder, turns, partial(waking_page, settings.oidc_issuer)),
+            performer=Performer(ledger, forwarder, turns, WakingPage(settings.oidc_issuer, holder, authorizer)),
             backends=backends,
         )
         yield Parts(Services(settings, engine, holder, identifier, authorizer, recorder, audit, roll), door)

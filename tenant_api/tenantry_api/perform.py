@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from uuid import UUID
 
 from tenantry_api import refusals
 from tenantry_api.errors import BackendAway, Refused, backend_broke_off
 from tenantry_api.exchange import Call, ClientGone, Exchange, RawHeaders, Reply, refusal_reply
-from tenantry_api.facts import Kind, Target
+from tenantry_api.facts import Kind
 from tenantry_api.forward import Answer, Forwarder, Interrupted, client_headers
 from tenantry_api.ledger import Admitted, Ending, Ledger
 from tenantry_api.promote import Move, Pointer, Removal, Terms, Turns, guarded, holder, move_of
@@ -20,8 +19,8 @@ from tenantry_api.record.event import Details
 
 __all__ = ["Performer", "Promoted", "WakingPage"]
 
-# What a person sees while the project's backend is on its way; with the request's id.
-WakingPage = Callable[[Target, BackendAway, UUID], Reply]
+# What a person sees while the project's backend is on its way.
+WakingPage = Callable[[Admitted, BackendAway], Reply]
 
 # An answer to a change is held until its outcome is on disk. MLflow's are a few kilobytes.
 _MAX_HELD = 16 * 2**20
@@ -119,7 +118,7 @@ class Performer:
 
     def _refusal(self, exchange: Exchange, admitted: Admitted, refused: Refused) -> Reply:
         if isinstance(refused, BackendAway) and refusals.is_page_view(exchange):
-            return self._waking(admitted.target, refused, exchange.call.id)
+            return self._waking(admitted, refused)
         return refusal_reply(refused, exchange.call.id)
 
     async def _pointers(self, admitted: Admitted, removal: Removal) -> tuple[Pointer, ...]:

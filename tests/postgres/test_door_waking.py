@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -146,29 +147,54 @@ def page(door: httpx2.Client) -> httpx2.Response:
     return door.get("", headers=BROWSER)
 
 
-def test_a_person_sees_how_far_it_is_on_a_page_that_comes_again(
+def test_a_person_sees_how_far_it_is_on_a_page_that_looks_again(
     door: httpx2.Client, rows: CatalogRows, backend: Upstream
 ) -> None:
     page(door)
     wanted(rows)
-    set_state(rows, "starting", "Opening the stores of <segmentation>.")
-    answer = until(lambda: seen if "Opening" in (seen := page(door)).text else None, deadline=20, what="the news")
+    set_state(rows, "starting", "its pod starts")
+    answer = until(lambda: seen if step_in(seen := page(door)) == "Starting" else None, deadline=20, what="the news")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
-    assert '<meta http-equiv="refresh" content="2">' in answer.text
+    assert answer.headers["retry-after"] == "2"
+    # Also where scripts do not run, and where the address has a fragment, as MLflow's have.
+    assert f'<meta http-equiv="refresh" content="2;url={answer.url.path}">' in answer.text
     assert "segmentation is waking up" in answer.text
-    assert "Opening the stores of &lt;segmentation&gt;." in answer.text
     assert "script-src 'self'" in answer.headers["content-security-policy"]
     assert "<script>" not in answer.text
     rows.backend("vision", "segmentation", backend.address)
     until(lambda: page(door).status_code == 200, what="the project's own page")
 
 
-def test_a_person_sees_why_it_failed(door: httpx2.Client, rows: CatalogRows) -> None:
+def step_in(answer: httpx2.Response) -> str:
+    found = re.search('aria-current="step">([^<]*)<', answer.text)
+    return found[1] if found else ""
+
+
+# Who looks, by what they hold in the project, and whether they are shown the operator's words.
+LOOKING = {"contributor": False, "promoter": False, "admin": True}
+
+
+@pytest.mark.parametrize("role", LOOKING)
+@pytest.mark.parametrize("state", ["starting", "failed"])
+def test_who_looks_after_a_project_alone_is_shown_the_operators_words(
+    door: httpx2.Client, rows: CatalogRows, role: str, state: str
+) -> None:
+    rows.grant("vision", role, "bob@example.org", "segmentation")
+    set_state(rows, state, "no route to <10.9.8.7>")
+    headers = BROWSER | {"Authorization": f"Bearer {rows.token('bob@example.org')}"}
+    answer = until(lambda: seen if is_told(seen := door.get("", headers=headers), state) else None, what="the news")
+    assert ("no route to &lt;10.9.8.7&gt;" in answer.text, "10.9.8.7" in answer.text) == (LOOKING[role], LOOKING[role])
+
+
+def is_told(answer: httpx2.Response, state: str) -> bool:
+    return answer.status_code == 503 and (state == "failed") == ("segmentation did not start" in answer.text)
+
+
+def test_a_start_that_failed_is_looked_at_less_often(door: httpx2.Client, rows: CatalogRows) -> None:
     set_state(rows, "failed", "The database refuses its role.")
-    answer = page(door)
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
-    assert "segmentation did not start" in answer.text
-    assert "The database refuses its role." in answer.text
+    answer = until(lambda: seen if is_told(seen := page(door), "failed") else None, what="the news")
+    assert answer.headers["retry-after"] == "10"
+    assert answer.headers["x-tenantry-request-id"] in answer.text
 
 
 def test_the_view_of_the_page_is_on_record(door: httpx2.Client, rows: CatalogRows) -> None:

@@ -33,11 +33,15 @@ def html(template: str, *, here: str, **values: object) -> str:
     return TEMPLATES.get_template(template).render(frame | values)
 
 
-def page_headers(oidc_issuer: str) -> dict[str, str]:
-    """Scripts and styles from our own files alone; a form's redirect may also go to the issuer, to sign out there."""
+def page_headers(oidc_issuer: str, *, connect: str = "'none'") -> dict[str, str]:
+    """Scripts and styles from our own files alone; a form's redirect may also go to the issuer, to sign out there.
+
+    `connect` is whom the page's scripts may ask.
+    """
     issuer = urlsplit(oidc_issuer)
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {connect}; "
+        "base-uri 'none'; "
         f"frame-ancestors 'none'; form-action 'self' {issuer.scheme}://{issuer.netloc}"
     )
     return {
