@@ -278,13 +278,18 @@ def test_when_the_leader_is_killed_another_acts_within_twenty_seconds(
         installed.until_applied("after")
 
 
+def _names(installed: Installed) -> list[str]:
+    lease = f"tenantry-{installed.installation}"
+    return ["--namespace", installed.installation, "--deployment", "tenantry-operator", "--lease", lease]
+
+
 def test_with_no_operator_left_a_command_takes_the_finalizers_off(
     installed: Installed, operator: RunningOperator
 ) -> None:
     path = installed.path("survivor")
     assert finalizers(installed, path) == [FINALIZER]
     subprocess.run(
-        [sys.executable, "-m", "tenantry_operator.runtime.kubernetes.crds", "release"],
+        [sys.executable, "-m", "tenantry_operator.runtime.kubernetes.crds", "release", *_names(installed)],
         env=os.environ | {"KUBECONFIG": str(installed.server.kubeconfig)},
         check=True,
     )

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tenantry_crds.manifest import parse
-from tests.support.helm import Rendered, render_anew
+from tests.support.helm import CHART, KUBERNETES, Rendered, helm, render_anew
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
 _FILES: dict[str, str] = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", _PAGE, re.DOTALL))
@@ -59,6 +59,25 @@ def test_what_the_page_calls_by_name_is_there(rendered: Rendered) -> None:
     called = set(re.findall(r"(?:job|svc)[ /](tenantry-[\w-]+)", _PAGE))
     assert called == {"tenantry-migration", "tenantry-tenant-api"}
     assert called <= names
+
+
+def test_without_hooks_the_migration_can_be_had_by_itself(tmp_path: Path) -> None:
+    """The commands of the page, as they are typed there."""
+    values = tmp_path / "values.yaml"
+    values.write_text(_FILES["values.yaml"])
+    typed = [it.replace("\\\n", "") for it in re.findall(r"^    helm template ((?:.*\\\n)*.*) >", _PAGE, re.MULTILINE)]
+    migration, rest = (_template(it.replace("charts/tenantry", str(CHART)), values) for it in typed)
+    assert [it["metadata"]["name"] for it in migration.all("Job")] == ["tenantry-migration"]
+    assert {it["metadata"]["labels"]["app.kubernetes.io/component"] for it in migration.objects} == {"migration"}
+    assert rest.all("Job") == rest.all("Pod") == []
+    assert "helm.sh/hook" not in rest.text
+
+
+def _template(arguments: str, values: Path) -> Rendered:
+    words = [str(values) if word == "values.yaml" else word for word in arguments.split()]
+    done = helm("template", *words, "--kube-version", KUBERNETES)
+    assert done.returncode == 0, done.stderr
+    return Rendered(done.stdout)
 
 
 def test_every_value_that_the_page_names_exists(rendered: Rendered) -> None:

@@ -69,7 +69,7 @@ _SEEN: dict[str, Callable[[Rendered], object]] = {
     ),
     "listed namespaces": lambda it: _variable(it, "TENANTRY_WATCH_NAMESPACES") == "ws-vision,ws-language",
     "kinds that go with it": lambda it: (
-        it.one("Job", "tenantry-uninstall")["spec"]["template"]["spec"]["containers"][0]["command"][-1] == "remove"
+        it.one("Job", "tenantry-uninstall")["spec"]["template"]["spec"]["containers"][0]["command"][3] == "remove"
     ),
     "kinds of somebody else": lambda it: (
         "initContainers" not in it.one("Job", "tenantry-migration")["spec"]["template"]["spec"]

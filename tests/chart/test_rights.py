@@ -151,12 +151,29 @@ def test_the_operator_is_told_which_role_it_may_hand_out_and_which_lease_it_hold
     assert rendered.one("ClusterRole", str(role))
     (bind,) = (rule for _, _, rule in _rules(rendered) if "bind" in rule["verbs"])
     assert bind["resourceNames"] == [role]
-    named = [
+    assert _named(rendered, "blue-operator", "leases") == [f"tenantry-{told['TENANTRY_INSTALLATION']}"]
+
+
+def test_the_uninstallation_looks_for_the_operator_by_its_names() -> None:
+    rendered = render({"installation": "first", "fullnameOverride": "green"}, release="blue", namespace="tracking")
+    (container,) = rendered.one("Job", "green-uninstall")["spec"]["template"]["spec"]["containers"]
+    words = iter(container["command"][4:])
+    given = dict(zip(words, words, strict=True))
+    deployment = rendered.one("Deployment", given["--deployment"])
+    assert deployment["metadata"]["namespace"] == given["--namespace"] == "tracking"
+    assert _named(rendered, "green-operator", "leases") == [given["--lease"]]
+    assert _named(rendered, "green-uninstall", "leases") == [given["--lease"]]
+    assert _named(rendered, "green-uninstall", "deployments") == [given["--deployment"]]
+
+
+def _named(rendered: Rendered, role: str, resource: str) -> list[str]:
+    """The only names for which a role may get something."""
+    (found,) = (
         rule["resourceNames"]
-        for _, _, rule in _rules(rendered)
-        if rule.get("resources") == ["leases"] and "get" in rule["verbs"]
-    ]
-    assert named == [[f"tenantry-{told['TENANTRY_INSTALLATION']}"]]
+        for name, _, rule in _rules(rendered)
+        if name == role and rule.get("resources") == [resource] and "get" in rule["verbs"]
+    )
+    return list(found)
 
 
 def _cluster_role(rendered: Rendered) -> set[tuple[str, str]]:

@@ -29,6 +29,11 @@ what stands before the first one is the namespace.
 {{- $name -}}
 {{- end -}}
 
+{{/* The Lease of whichever operator acts. */}}
+{{- define "tenantry.lease" -}}
+tenantry-{{ include "tenantry.installation" . }}
+{{- end -}}
+
 {{/* Labels that select a component's pods. They never change: a workload's selector cannot. */}}
 {{- define "tenantry.selector" -}}
 app.kubernetes.io/name: tenantry

@@ -64,7 +64,7 @@ An object is made by server-side apply, which the API server judges as patch, an
 # get: who leads. update: renews, gives up, takes over, and fails if somebody was faster.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ printf "tenantry-%s" (include "tenantry.installation" .) }}]
+  resourceNames: [{{ include "tenantry.lease" . }}]
   verbs: [get, update]
 # list: the generated credentials of all projects, once, when it starts; they must outlive the projects' namespaces.
 # create, patch: makes and rotates them. delete: of what deletionPolicy Delete removed.

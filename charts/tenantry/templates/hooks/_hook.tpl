@@ -7,7 +7,8 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 
 {{/*
 What a hook's Job needs before anything of the chart is there: an account, its rights, and a way out where the namespace
-denies all. dict "root" $ "component" "migration" "when" "…" "name" "…" "rules" "…" (none: no rights).
+denies all. dict "root" $ "component" "migration" "when" "…" "name" "…" "rules" "…" (of the cluster) "ownRules" "…" (of our
+namespace); each may be left out.
 */}}
 {{- define "tenantry.hookAccess" }}
 {{- $labels := include "tenantry.labels" . }}
@@ -49,6 +50,38 @@ roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
   name: {{ $clusterName }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ .name }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
+{{- if .ownRules }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- $labels | nindent 4 }}
+  annotations:
+    {{- $hook | nindent 4 }}
+rules:
+  {{- .ownRules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- $labels | nindent 4 }}
+  annotations:
+    {{- $hook | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ .name }}
 subjects:
   - kind: ServiceAccount
     name: {{ .name }}

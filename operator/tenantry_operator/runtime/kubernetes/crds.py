@@ -3,10 +3,13 @@
 python -m tenantry_operator.runtime.kubernetes.crds apply     by server-side apply; resources keep what they have
 python -m tenantry_operator.runtime.kubernetes.crds release   takes our finalizer off every resource: nothing hangs
 python -m tenantry_operator.runtime.kubernetes.crds remove    releases, then removes the definitions; data is kept
+
+The last two wait until the operator that `--namespace`, `--deployment` and `--lease` name is gone, and else do nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +18,7 @@ from typing import Final
 from tenantry_crds.meta import FINALIZER
 from tenantry_crds.schema import definitions
 from tenantry_operator.errors import OperatorError
+from tenantry_operator.runtime.kubernetes.absence import PATIENCE, OperatorNames, await_absence
 from tenantry_operator.runtime.kubernetes.client import Client, ClusterRefused, Document, connect
 from tenantry_operator.runtime.kubernetes.kinds import Ref, ref_of
 
@@ -49,17 +53,35 @@ def remove(client: Client) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0: done. 1: the API server refused, and why. 2: no such command."""
-    commands: dict[str, Callable[[Client], None]] = {"apply": apply, "release": release, "remove": remove}
-    if len(arguments) != 1 or arguments[0] not in commands:
-        sys.stderr.write(f"give one of: {', '.join(commands)}\n")
-        return 2
+    """0: done. 1: not done, and why. 2: no such command."""
+    given = _parser().parse_args(arguments)
     try:
-        commands[arguments[0]](connect(20))
+        given.run(connect(20), given)
     except OperatorError as error:
-        sys.stderr.write(f"{arguments[0]}: {error}\n")
+        sys.stderr.write(f"{given.command}: {error}\n")
         return 1
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="crds")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("apply").set_defaults(run=lambda client, _: apply(client))
+    for name, leave in (("release", release), ("remove", remove)):
+        command = commands.add_parser(name)
+        for part in ("namespace", "deployment", "lease"):
+            command.add_argument(f"--{part}", required=True, help="of the operator")
+        command.add_argument("--patience", type=float, default=PATIENCE, help="seconds that it has to end")
+        command.set_defaults(run=_after_the_operator(leave))
+    return parser
+
+
+def _after_the_operator(leave: Callable[[Client], None]) -> Callable[[Client, argparse.Namespace], None]:
+    def run(client: Client, given: argparse.Namespace) -> None:
+        await_absence(client, OperatorNames(given.namespace, given.deployment, given.lease), given.patience)
+        leave(client)
+
+    return run
 
 
 def _all(client: Client, kind: str) -> list[Document]:

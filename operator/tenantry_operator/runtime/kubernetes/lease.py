@@ -18,7 +18,7 @@ from tenantry_operator.errors import OperatorError
 from tenantry_operator.runtime.kubernetes.client import Client, ClusterRefused, Document
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 
-__all__ = ["Lease"]
+__all__ = ["HolderWatch", "Lease"]
 
 _DURATION: Final = 15
 # A holder that could not renew for this long gives up, before another may take over.
@@ -28,13 +28,32 @@ _TURN: Final = 2.0
 log = structlog.get_logger(__name__)
 
 
+class HolderWatch:
+    """Whether somebody holds a Lease, to be asked again and again."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[object, float] = (None, 0.0)
+
+    def holder(self, found: Document) -> str:
+        """Return who holds it; empty when nobody does, or whoever did has not renewed it in time."""
+        holder = str(found["spec"].get("holderIdentity") or "")
+        return "" if self._expired(found) else holder
+
+    def _expired(self, found: Document) -> bool:
+        version = found["metadata"]["resourceVersion"]
+        if self._seen[0] != version:
+            self._seen = (version, time.monotonic())
+        duration = float(found["spec"].get("leaseDurationSeconds", _DURATION))
+        return time.monotonic() - self._seen[1] > duration
+
+
 class Lease:
     """`identity` is unique among the candidates: the pod's name."""
 
     def __init__(self, client: Client, namespace: str, name: str, identity: str) -> None:
         self._client, self._identity = client, identity
         self._ref = Ref("Lease", namespace, name)
-        self._seen: tuple[object, float] = (None, 0.0)
+        self._watch = HolderWatch()
         self._held_at = 0.0
         self._stop = Event()
         self._thread: Thread | None = None
@@ -92,10 +111,9 @@ class Lease:
         if found is None:
             return self._create()
         spec = found["spec"]
-        holder = spec.get("holderIdentity")
-        if holder not in {"", None, self._identity} and not self._expired(found):
+        if self._watch.holder(found) not in {"", self._identity}:
             return False
-        if holder != self._identity:
+        if spec.get("holderIdentity") != self._identity:
             spec = spec | {"acquireTime": _now(), "leaseTransitions": spec.get("leaseTransitions", 0) + 1}
         self._client.replace(self._ref, found | {"spec": spec | self._mine()})
         return True
@@ -110,13 +128,6 @@ class Lease:
         except ClusterRefused:
             return False
         return True
-
-    def _expired(self, found: Document) -> bool:
-        version = found["metadata"]["resourceVersion"]
-        if self._seen[0] != version:
-            self._seen = (version, time.monotonic())
-        duration = float(found["spec"].get("leaseDurationSeconds", _DURATION))
-        return time.monotonic() - self._seen[1] > duration
 
     def _mine(self) -> Document:
         return {"holderIdentity": self._identity, "leaseDurationSeconds": _DURATION, "renewTime": _now()}
