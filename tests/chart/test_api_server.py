@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,10 +188,39 @@ def _may(server: ApiServer, account: str, verb: str, resource: str, namespace: s
     return bool(review.body["status"]["allowed"])
 
 
-def test_the_installation_says_what_to_do_next(kubernetes: ApiServer) -> None:
-    options = ("--dry-run=server", "--namespace", _OURS, "--values", str(MINIMAL))
-    done = helm("install", "third", str(CHART), *options, "--kubeconfig", str(kubernetes.kubeconfig))
+def _notes(server: ApiServer, values: str) -> str:
+    """What helm says to whoever installs this."""
+    options = ("--dry-run=server", "--namespace", _OURS, "--values", str(MINIMAL), "--values", "-")
+    done = helm("install", "third", str(CHART), *options, "--kubeconfig", str(server.kubeconfig), values=values)
     assert done.returncode == 0, done.stderr
-    notes = done.stdout.partition("NOTES:")[2]
+    return done.stdout.partition("NOTES:")[2]
+
+
+def test_the_installation_says_what_to_do_next(kubernetes: ApiServer) -> None:
+    notes = _notes(kubernetes, "{}")
     assert f"helm -n {_OURS} test third" in notes
     assert "Service\nthird-tenant-api, port 80" in notes
+
+
+@pytest.mark.parametrize(
+    ("named", "missing"),
+    [
+        ([], ["networkPolicy.database.peers", "networkPolicy.storage.peers"]),
+        (["database"], ["networkPolicy.storage.peers"]),
+        (["storage"], ["networkPolicy.database.peers"]),
+        (["database", "storage"], []),
+    ],
+)
+def test_the_installation_says_which_peers_would_keep_backends_in(
+    kubernetes: ApiServer, named: list[str], missing: list[str]
+) -> None:
+    peers = {part: {"peers": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]} for part in named}
+    notes = _notes(kubernetes, json.dumps({"networkPolicy": peers}))
+    assert re.findall(r"networkPolicy\.\w+\.peers", notes) == missing
+    assert ("may reach every address" in notes) == bool(missing)
+
+
+def test_the_installation_of_the_page_keeps_backends_in(kubernetes: ApiServer) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
+    (values,) = re.findall(r"```yaml\n# values\.yaml\n(.*?)```", page, re.DOTALL)
+    assert "may reach every address" not in _notes(kubernetes, values)
