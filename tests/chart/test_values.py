@@ -104,6 +104,13 @@ def test_every_value_has_a_comment() -> None:
     assert [value.path for value in generate_chart_docs.values() if value.leaf and not value.comment] == []
 
 
+def test_what_cannot_change_later_says_so() -> None:
+    """It becomes a StatefulSet's volumeClaimTemplates."""
+    claims = [it for it in generate_chart_docs.values() if it.path.startswith("tenantApi.persistence.")]
+    said = {it.path.rpartition(".")[2] for it in claims if "only at the first install" in it.comment}
+    assert said == {"storageClassName", "size", "accessModes", "annotations"}
+
+
 def test_the_schema_knows_the_values_and_no_others() -> None:
     """But for a limit of CPU, which may be set and is not: it slows down what the node has time for."""
     written = {value.path for value in generate_chart_docs.values() if value.leaf}
