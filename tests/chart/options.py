@@ -47,6 +47,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "a public authority": {"database": {"caSecret": ""}},
     "a mirror": {"global": {"imageRegistry": "mirror.example.org/tenantry/"}, "imagePullSecrets": [{"name": "mirror"}]},
     "digests": {part: {"image": {"digest": DIGEST, "tag": "9"}} for part in ("operator", "tenantApi", "backend")},
+    "a proxy": {
+        part: {
+            "extraEnv": [
+                {"name": "HTTPS_PROXY", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "url"}}},
+                {"name": "NO_PROXY", "value": "10.96.0.1,.svc"},
+            ]
+        }
+        for part in ("operator", "tenantApi")
+    },
     "a long name": {"fullnameOverride": "experiment-tracking-of-the-whole-company-in-europe"},
     "a place to run": {
         part: {

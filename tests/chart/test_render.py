@@ -98,6 +98,9 @@ _SEEN: dict[str, Callable[[Rendered], object]] = {
     "a public authority": lambda it: "postgres-ca" not in it.text,
     "a mirror": lambda it: _variable(it, "TENANTRY_IMAGE_PULL_SECRETS") == "mirror",
     "digests": lambda it: ":9" not in it.text,
+    "a proxy": lambda it: (
+        _variable(it, "NO_PROXY") == _variable(it, "NO_PROXY", "StatefulSet", "tenantry-tenant-api") == "10.96.0.1,.svc"
+    ),
     "a long name": lambda it: all(len(one["metadata"]["name"]) <= 52 for one in it.all("StatefulSet")),
     "a place to run": lambda it: it.text.count("disk: fast") >= 2,
 }

@@ -62,6 +62,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"operator": {"image": {"repository": "tenantry-operator:1"}}},
         "at '/operator/image/repository'",
     ),
+    "a setting beside its value": (
+        {"operator": {"extraEnv": [{"name": "TENANTRY_PUBLIC_URL", "value": "https://x"}]}},
+        "at '/operator/extraEnv/0/name': 'not' failed",
+    ),
+    "a variable without a name": ({"tenantApi": {"extraEnv": [{"value": "x"}]}}, "missing property 'name'"),
+    "a variable that is a number": (
+        {"tenantApi": {"extraEnv": [{"name": "LIMIT", "value": 5}]}},
+        "at '/tenantApi/extraEnv/0/value': got number, want string",
+    ),
     "no replica": ({"tenantApi": {"replicas": 0}}, "at '/tenantApi/replicas': minimum"),
     "a port that is none": ({"networkPolicy": {"database": {"ports": [0]}}}, "at '/networkPolicy/database/ports/0'"),
     "root's group": ({"tenantApi": {"fsGroup": 0}}, "at '/tenantApi/fsGroup': minimum"),
