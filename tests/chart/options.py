@@ -62,6 +62,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
             "nodeSelector": {"disk": "fast"},
             "tolerations": [{"key": "dedicated", "operator": "Exists"}],
             "affinity": {"nodeAffinity": {}},
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule"},
+                {
+                    "maxSkew": 2,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": {"team": "platform"}},
+                },
+            ],
             "priorityClassName": "system-cluster-critical",
             "podAnnotations": {"reloader.stakater.com/auto": "true"},
             "podLabels": {"team": "platform", "app.kubernetes.io/name": "other"},

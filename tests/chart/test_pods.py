@@ -98,6 +98,26 @@ def test_can_write_to_tmp_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _PODS)
+def test_runs_where_the_values_say_and_pulls_its_image_with_their_secrets(name: str) -> None:
+    """Hooks and the test as well: on a cluster with nodes of its own for us, they would wait for ever."""
+    values = OPTIONS["a place to run"] | OPTIONS["kinds that go with it"] | {"imagePullSecrets": [{"name": "mirror"}]}
+    pod = dict(pods(render(values)))[name]["spec"]
+    assert pod["nodeSelector"] == {"disk": "fast"}
+    assert pod["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
+    assert pod["imagePullSecrets"] == [{"name": "mirror"}]
+
+
+@pytest.mark.parametrize("name", ["tenantry-operator", "tenantry-tenant-api"])
+def test_a_spread_is_of_its_own_pods_unless_it_says_of_which(name: str) -> None:
+    pod = dict(pods(render(OPTIONS["a place to run"])))[name]
+    zones, nodes = pod["spec"]["topologySpreadConstraints"]
+    assert zones["topologyKey"] == "topology.kubernetes.io/zone"
+    assert len(zones["labelSelector"]["matchLabels"]) == 3
+    assert zones["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert nodes["labelSelector"] == {"matchLabels": {"team": "platform"}}
+
+
+@pytest.mark.parametrize("name", _PODS)
 def test_says_what_it_takes(name: str) -> None:
     for container in _containers(_pod(name)):
         assert {"cpu", "memory"} <= set(container["resources"]["requests"])

@@ -71,6 +71,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"tenantApi": {"extraEnv": [{"name": "LIMIT", "value": 5}]}},
         "at '/tenantApi/extraEnv/0/value': got number, want string",
     ),
+    "a spread over nothing": (
+        {"operator": {"topologySpreadConstraints": [{"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}]}},
+        "at '/operator/topologySpreadConstraints/0': missing property 'topologyKey'",
+    ),
     "no replica": ({"tenantApi": {"replicas": 0}}, "at '/tenantApi/replicas': minimum"),
     "a port that is none": ({"networkPolicy": {"database": {"ports": [0]}}}, "at '/networkPolicy/database/ports/0'"),
     "root's group": ({"tenantApi": {"fsGroup": 0}}, "at '/tenantApi/fsGroup': minimum"),

@@ -20,6 +20,18 @@ readOnlyRootFilesystem: true
 runAsNonRoot: true
 {{- end -}}
 
+{{/* On which nodes pods may run: .Values.operator, or what else has a nodeSelector and tolerations. */}}
+{{- define "tenantry.nodes" }}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/* Where a component's pods run: dict "root" $ "component" "operator" "values" .Values.operator. */}}
 {{- define "tenantry.scheduling" -}}
 affinity:
@@ -36,14 +48,14 @@ affinity:
             matchLabels:
               {{- include "tenantry.selector" . | nindent 14 }}
   {{- end }}
-{{- with .values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
+{{- with .values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  {{- $these := dict "labelSelector" (dict "matchLabels" (include "tenantry.selector" $ | fromYaml)) }}
+  - {{- toYaml (hasKey . "labelSelector" | ternary . (merge $these .)) | nindent 4 }}
+  {{- end }}
 {{- end }}
-{{- with .values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "tenantry.nodes" .values }}
 {{- with .values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}

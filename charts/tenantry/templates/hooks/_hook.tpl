@@ -122,14 +122,7 @@ securityContext:
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .root.Values.operator.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .root.Values.operator.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "tenantry.nodes" .root.Values.operator }}
 {{- end -}}
 
 {{/* A container of a hook: dict "root" $ "name" "catalog" "command" (list …). Its variables and mounts follow. */}}
