@@ -159,6 +159,22 @@ def test_every_selector_finds_the_pods_it_is_for() -> None:
         assert rendered.one("NetworkPolicy", name)["spec"]["podSelector"]["matchLabels"].items() <= labels
 
 
+@pytest.mark.parametrize("tracker", [None, "argo-application"])
+def test_a_monitor_finds_one_service_of_its_own(tracker: str | None) -> None:
+    """Also when Argo CD has written its application's name over the instance, its default before version 3."""
+    rendered = render(OPTIONS["monitors"])
+    labels = {it["metadata"]["name"]: dict(it["metadata"]["labels"]) for it in rendered.all("Service")}
+    for each in labels.values():
+        each["app.kubernetes.io/instance"] = tracker or each["app.kubernetes.io/instance"]
+    found = {
+        monitor["metadata"]["name"]: [
+            name for name, each in labels.items() if monitor["spec"]["selector"]["matchLabels"].items() <= each.items()
+        ]
+        for monitor in rendered.all("ServiceMonitor")
+    }
+    assert found == {name: [name] for name in ("tenantry-operator", "tenantry-tenant-api")}
+
+
 def test_each_replica_keeps_its_log_on_a_volume_of_its_own() -> None:
     spec = render().one("StatefulSet", "tenantry-tenant-api")["spec"]
     (claim,) = spec["volumeClaimTemplates"]

@@ -41,6 +41,11 @@ app.kubernetes.io/instance: {{ include "tenantry.installation" .root }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
+{{/* What marks the Services that monitors of this installation look at. */}}
+{{- define "tenantry.scraped" -}}
+tenantry.dev/scraped-for: {{ include "tenantry.installation" . }}
+{{- end -}}
+
 {{/* Labels of every object of a component: dict "root" $ "component" "operator". */}}
 {{- define "tenantry.labels" -}}
 {{ include "tenantry.selector" . }}
