@@ -14,6 +14,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "an ingress": {"ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "annotations": {"a": "b"}}},
     "an HTTPRoute": {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway", "namespace": "edge"}]}},
+    "an HTTPRoute that lets large artifacts through": {
+        "httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}], "timeouts": {"request": "0s"}}
+    },
     "monitors": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
     "listed namespaces": {"operator": {"watchNamespaces": ["ws-vision", "ws-language"]}},
     "kinds that go with it": {"crds": {"keep": False}},

@@ -63,6 +63,10 @@ _SEEN: dict[str, Callable[[Rendered], object]] = {
     ),
     "an HTTPRoute": lambda it: (
         it.one("HTTPRoute", "tenantry-tenant-api")["spec"]["parentRefs"] == [{"name": "gateway", "namespace": "edge"}]
+        and "timeouts" not in it.one("HTTPRoute", "tenantry-tenant-api")["spec"]["rules"][0]
+    ),
+    "an HTTPRoute that lets large artifacts through": lambda it: (
+        it.one("HTTPRoute", "tenantry-tenant-api")["spec"]["rules"][0]["timeouts"] == {"request": "0s"}
     ),
     "monitors": lambda it: (
         [one["metadata"]["labels"]["release"] for one in it.all("ServiceMonitor")] == ["prometheus"] * 2

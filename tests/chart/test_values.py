@@ -75,6 +75,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"operator": {"topologySpreadConstraints": [{"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}]}},
         "at '/operator/topologySpreadConstraints/0': missing property 'topologyKey'",
     ),
+    "a time that is none": ({"httpRoute": {"timeouts": {"request": "30 min"}}}, "at '/httpRoute/timeouts/request'"),
     "no replica": ({"tenantApi": {"replicas": 0}}, "at '/tenantApi/replicas': minimum"),
     "a port that is none": ({"networkPolicy": {"database": {"ports": [0]}}}, "at '/networkPolicy/database/ports/0'"),
     "root's group": ({"tenantApi": {"fsGroup": 0}}, "at '/tenantApi/fsGroup': minimum"),
