@@ -13,6 +13,7 @@ from tenantry_crds.manifest import parse
 from tests.support.helm import CHART, KUBERNETES, Rendered, helm, render_anew
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
+_README = (CHART / "README.md").read_text()
 _FILES: dict[str, str] = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", _PAGE, re.DOTALL))
 
 
@@ -59,6 +60,19 @@ def test_what_the_page_calls_by_name_is_there(rendered: Rendered) -> None:
     called = set(re.findall(r"(?:job|svc)[ /](tenantry-[\w-]+)", _PAGE))
     assert called == {"tenantry-migration", "tenantry-tenant-api"}
     assert called <= names
+
+
+def test_helm_waits_for_longer_than_the_migration_may_take() -> None:
+    migration = yaml.safe_load((CHART / "values.yaml").read_text())["migration"]
+    typed = [
+        it for page in (_PAGE, _README) for it in re.findall(r"^    helm (?:install|upgrade) .*", page, re.MULTILINE)
+    ]
+    whole = [it for it in typed if "…" not in it]
+    assert len(whole) == 3
+    for command in whole:
+        minutes = re.search(r"--timeout (\d+)m", command)
+        assert minutes, command
+        assert int(minutes[1]) * 60 > migration["activeDeadlineSeconds"], command
 
 
 def test_without_hooks_the_migration_can_be_had_by_itself(tmp_path: Path) -> None:
