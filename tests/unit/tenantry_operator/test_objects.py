@@ -71,6 +71,15 @@ def test_what_is_secret_stands_in_the_secret_alone() -> None:
     assert settings["database_url"].endswith("?sslmode=verify-full&sslrootcert=/etc/tenantry/backend/ca.crt")
 
 
+def test_the_budget_of_the_decision_selects_a_projects_pods() -> None:
+    page = (GOLDEN.parents[2] / "docs" / "decisions" / "0011-backends-have-no-disruption-budget.md").read_text()
+    budget = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    deployment = objects("full")[-1]
+    assert budget["metadata"]["namespace"] == deployment["metadata"]["namespace"]
+    selected = budget["spec"]["selector"]["matchLabels"].items()
+    assert selected <= deployment["spec"]["template"]["metadata"]["labels"].items()
+
+
 def names(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for name, part in value.items():
