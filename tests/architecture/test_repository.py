@@ -100,6 +100,20 @@ def test_the_document_names_no_setting_that_is_not_there() -> None:
     assert written - known == set()
 
 
+def test_a_message_names_settings_that_there_are() -> None:
+    """As whoever installed with the chart knows them, and whoever set the environment."""
+    values, settings = ((ROOT / "docs" / name).read_text() for name in ("chart-values.md", "settings.md"))
+    named = [
+        found
+        for root in SOURCE_ROOTS
+        for path in (ROOT / root).rglob("*.py")
+        for found in re.findall(r"([a-zA-Z.]+) of the chart \((TENANTRY_[A-Z_, ]+)\)", path.read_text())
+    ]
+    assert len(named) > 5
+    assert [value for value, _ in named if f"`{value}`" not in values] == []
+    assert [it for _, variables in named for it in variables.split(", ") if f"`{it}`" not in settings] == []
+
+
 def test_the_environment_is_read_in_settings_alone() -> None:
     allowed = re.compile(
         r"/(settings|environment)\.py$|/up/|/cli/|tenantry_catalog/migrate\.py$|tenantry_backend/|/runtime/process/"

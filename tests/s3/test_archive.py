@@ -249,7 +249,7 @@ def test_what_stands_in_the_way_is_said(project: Project) -> None:
     settings = project.place.server.settings
     for archive, source, words in (
         (Archive(settings, "nobody-made-this"), project.source, "there is no bucket nobody-made-this: make it"),
-        (Archive(settings, project.place.bucket), project.source, "name another in TENANTRY_ARCHIVE_BUCKET"),
+        (Archive(settings, project.place.bucket), project.source, "name another in storage.archiveBucket of the chart"),
         (
             project.archive(),
             replace(project.source, database_url=SecretStr("postgresql://nobody:secret@127.0.0.1:1/gone")),

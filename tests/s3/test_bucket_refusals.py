@@ -13,6 +13,7 @@ from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketKey, BucketPlan
 from tenantry_operator.provision.bucket import StorageDriver
 from tenantry_operator.provision.bucket.provisioner import BucketProvisioner, make_provisioner
+from tenantry_operator.provision.bucket.words import ENDPOINT, SECRET_KEY
 from tests.support.oidc import free_port
 from tests.support.s3 import DictStore, Place
 
@@ -31,10 +32,13 @@ def unprivileged(place: Place) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"access_key": "AKIANOBODYKNOWSIT000", "secret_key": SecretStr(SECRET)}, "TENANTRY_STORAGE_"),
-        ({"secret_key": SecretStr(SECRET)}, "check TENANTRY_STORAGE_SECRET_KEY"),
-        ({"endpoint": f"http://127.0.0.1:{free_port()}"}, "check TENANTRY_STORAGE_ENDPOINT"),
-        ({"endpoint": "127.0.0.1"}, "set TENANTRY_STORAGE_ENDPOINT"),
+        (
+            {"access_key": "AKIANOBODYKNOWSIT000", "secret_key": SecretStr(SECRET)},
+            "check storage.existingSecret of the chart",
+        ),
+        ({"secret_key": SecretStr(SECRET)}, f"check {SECRET_KEY}"),
+        ({"endpoint": f"http://127.0.0.1:{free_port()}"}, f"check {ENDPOINT}"),
+        ({"endpoint": "127.0.0.1"}, f"set {ENDPOINT}"),
         (unprivileged, "docs/storage.md"),
     ],
     ids=["unknown key", "wrong secret", "nobody there", "no address", "too few rights"],
@@ -66,7 +70,9 @@ def test_a_bucket_of_a_projects_name_that_is_not_ours_is_left_alone(place: Place
     client.put_object(Bucket=plan.bucket, Key="theirs", Body=b"x")
     if tags:
         client.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": [tags]})
-    with pytest.raises(ProvisionFailed, match="is not this project's: name one for all in TENANTRY_STORAGE_BUCKET"):
+    with pytest.raises(
+        ProvisionFailed, match=r"is not this project's: name one for all in storage\.bucket of the chart"
+    ):
         place.provisioner().ensure(plan)
     place.provisioner().remove(plan)
     assert place.server.keys_in(plan.bucket) == ["theirs"]

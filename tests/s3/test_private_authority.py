@@ -94,5 +94,5 @@ def test_the_admin_api_of_minio_is_asked_with_the_same_trust(place: Place, plan:
 def test_a_certificate_for_another_name_is_no_question_of_authority(place: Place, plan: BucketPlan) -> None:
     misnamed = str(place.server.settings.endpoint).replace("127.0.0.1", "localhost")
     probe = place.provisioner(endpoint=misnamed).stores(plan, place.provisioner().ensure(plan))
-    assert "check TENANTRY_STORAGE_ENDPOINT" in probe.message
+    assert "check storage.endpoint of the chart (TENANTRY_STORAGE_ENDPOINT)" in probe.message
     assert CURE not in probe.message

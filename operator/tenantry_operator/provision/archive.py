@@ -25,7 +25,7 @@ from tenantry_operator.errors import OperatorStopping, ProvisionFailed
 from tenantry_operator.facts import BucketKey, BucketPlan, ProjectKey
 from tenantry_operator.provision.bucket import StorageSettings
 from tenantry_operator.provision.bucket.clients import Clients
-from tenantry_operator.provision.bucket.words import code_of, explained
+from tenantry_operator.provision.bucket.words import ARCHIVE_BUCKET, code_of, explained
 from tenantry_operator.provision.dump import Snapshot, snapshot
 from tenantry_operator.provision.stream import Stream
 
@@ -85,7 +85,7 @@ class Archive:
         """Return when the archive is whole and checked. `at` names it: the same one for every attempt."""
         if source.artifacts.bucket == self._bucket:
             raise ProvisionFailed(
-                f"the archive cannot lie in {self._bucket}, among the projects: name another in TENANTRY_ARCHIVE_BUCKET"
+                f"the archive cannot lie in {self._bucket}, among the projects: name another in {ARCHIVE_BUCKET}"
             )
         folder = _folder(source.key, at)
         with explained(f"the archive s3://{self._bucket}/{folder}"):
@@ -165,7 +165,7 @@ class Archive:
             if code_of(error) == "NoSuchKey":
                 return None
             if code_of(error) == "NoSuchBucket":
-                words = f"there is no bucket {self._bucket}: make it, or name another in TENANTRY_ARCHIVE_BUCKET"
+                words = f"there is no bucket {self._bucket}: make it, or name another in {ARCHIVE_BUCKET}"
                 raise ProvisionFailed(words) from error
             raise
         manifest: dict[str, Any] = json.loads(found["Body"].read())

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketPlan
 from tenantry_operator.provision.bucket.clients import Clients
-from tenantry_operator.provision.bucket.words import code_of, explained
+from tenantry_operator.provision.bucket.words import BUCKET, code_of, explained
 
 __all__ = ["Buckets"]
 
@@ -140,7 +140,7 @@ def _not_ours(plan: BucketPlan) -> ProvisionFailed:
     if plan.named:
         other = "make it if it is not there, or make the project anew with another in spec.artifacts"
     else:
-        other = "name one for all in TENANTRY_STORAGE_BUCKET"
+        other = f"name one for all in {BUCKET}"
     return ProvisionFailed(
         f"bucket {plan.bucket} is not this project's: {other}; if it is, set its tag {_TAG} to '{plan.label}'"
     )

@@ -14,6 +14,7 @@ from botocore.config import Config
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketKey
 from tenantry_operator.provision.bucket import StorageSettings
+from tenantry_operator.provision.bucket.words import ENDPOINT
 
 __all__ = ["Clients"]
 
@@ -84,9 +85,7 @@ def _checked(endpoint: str | None) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ProvisionFailed(
-            f"{endpoint!r} is no address: set TENANTRY_STORAGE_ENDPOINT to https://host:port"
-        ) from error
+        raise ProvisionFailed(f"{endpoint!r} is no address: set {ENDPOINT} to https://host:port") from error
 
 
 def _dialect(endpoint: str | None) -> Config:

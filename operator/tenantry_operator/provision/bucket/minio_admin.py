@@ -25,14 +25,14 @@ from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketKey, BucketPlan
 from tenantry_operator.provision.bucket import StorageSettings
 from tenantry_operator.provision.bucket.policy import document
-from tenantry_operator.provision.bucket.words import distrust
+from tenantry_operator.provision.bucket.words import ENDPOINT, KEY, SECRET_KEY, distrust
 
 __all__ = ["MinioUsers"]
 
 _CURES: Final = {
-    "XMinioInvalidIAMCredentials": "check TENANTRY_STORAGE_ACCESS_KEY",
-    "InvalidAccessKeyId": "the storage does not know this key: check TENANTRY_STORAGE_ACCESS_KEY",
-    "SignatureDoesNotMatch": "the secret is not this key's: check TENANTRY_STORAGE_SECRET_KEY",
+    "XMinioInvalidIAMCredentials": f"check {KEY}",
+    "InvalidAccessKeyId": f"the storage does not know this key: check {KEY}",
+    "SignatureDoesNotMatch": f"the secret is not this key's: check {SECRET_KEY}",
     "AccessDenied": "the key may not do this: give the administrator's key the policy in docs/storage.md",
 }
 _ABSENT: Final = frozenset({"XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy"})
@@ -92,10 +92,7 @@ class MinioUsers:
     def _admin(self) -> MinioAdmin:
         settings, address = self._settings, urlsplit(self._settings.endpoint or "")
         if not (address.netloc and settings.access_key and settings.secret_key):
-            raise ProvisionFailed(
-                "MinIO has to be named: set TENANTRY_STORAGE_ENDPOINT, TENANTRY_STORAGE_ACCESS_KEY and "
-                "TENANTRY_STORAGE_SECRET_KEY"
-            )
+            raise ProvisionFailed(f"MinIO has to be named: set {ENDPOINT} and {KEY}")
         return MinioAdmin(
             endpoint=address.netloc,
             credentials=StaticProvider(settings.access_key, settings.secret_key.get_secret_value()),
@@ -142,7 +139,7 @@ def _explained(what: str) -> Iterator[None]:
         code = _code_of(error)
         raise ProvisionFailed(f"{what}: MinIO answered {code}: {_CURES.get(code, 'see its log')}") from error
     except urllib3.exceptions.HTTPError as error:
-        silence = f"MinIO does not answer ({type(error).__name__}): check TENANTRY_STORAGE_ENDPOINT"
+        silence = f"MinIO does not answer ({type(error).__name__}): check {ENDPOINT}"
         raise ProvisionFailed(f"{what}: {distrust(error) or silence}") from error
 
 

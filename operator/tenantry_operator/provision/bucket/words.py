@@ -21,28 +21,47 @@ from botocore.exceptions import (
 
 from tenantry_operator.errors import ProvisionFailed
 
-__all__ = ["code_of", "distrust", "explained", "words_of"]
+__all__ = [
+    "ARCHIVE_BUCKET",
+    "BUCKET",
+    "ENDPOINT",
+    "KEY",
+    "REGION",
+    "SECRET_KEY",
+    "code_of",
+    "distrust",
+    "explained",
+    "words_of",
+]
 
-_UNKNOWN_KEY: Final = "the storage does not know this key: check TENANTRY_STORAGE_ACCESS_KEY and the endpoint"
-_REGION: Final = "the bucket is in another region: check TENANTRY_STORAGE_REGION"
+# Settings, as those know them who installed with the chart, and those who set the environment.
+ARCHIVE_BUCKET: Final = "storage.archiveBucket of the chart (TENANTRY_ARCHIVE_BUCKET)"
+BUCKET: Final = "storage.bucket of the chart (TENANTRY_STORAGE_BUCKET)"
+ENDPOINT: Final = "storage.endpoint of the chart (TENANTRY_STORAGE_ENDPOINT)"
+KEY: Final = "storage.existingSecret of the chart (TENANTRY_STORAGE_ACCESS_KEY, TENANTRY_STORAGE_SECRET_KEY)"
+REGION: Final = "storage.region of the chart (TENANTRY_STORAGE_REGION)"
+SECRET_KEY: Final = "storage.existingSecret of the chart (TENANTRY_STORAGE_SECRET_KEY)"  # noqa: S105  where it stands
+
+_UNKNOWN_KEY: Final = f"the storage does not know this key: check {KEY} and {ENDPOINT}"
+_REGION: Final = f"the bucket is in another region: check {REGION}"
 _CURES: Final = {
     "403": "the key may not do this: give the administrator's key the policy in docs/storage.md",
-    "404": "there is no such bucket: make it, or name another in TENANTRY_STORAGE_BUCKET",
+    "404": f"there is no such bucket: make it, or name another in {BUCKET}",
     "AccessDenied": "the key may not do this: give the administrator's key the policy in docs/storage.md",
     "AuthorizationHeaderMalformed": _REGION,
-    "BucketAlreadyExists": "another account has a bucket of this name: name one for all in TENANTRY_STORAGE_BUCKET",
+    "BucketAlreadyExists": f"another account has a bucket of this name: name one for all in {BUCKET}",
     "EntityAlreadyExists": "the storage is still making it known: this is tried again",
     "IllegalLocationConstraintException": _REGION,
     "InvalidAccessKeyId": _UNKNOWN_KEY,
-    "InvalidBucketName": "the storage takes no bucket of this name: name one for all in TENANTRY_STORAGE_BUCKET",
+    "InvalidBucketName": f"the storage takes no bucket of this name: name one for all in {BUCKET}",
     "InvalidClientTokenId": _UNKNOWN_KEY,
     "LimitExceeded": "the account has reached a limit: ask for a higher one, or delete users that nobody needs",
-    "NoSuchBucket": "there is no such bucket: make it, or name another in TENANTRY_STORAGE_BUCKET",
+    "NoSuchBucket": f"there is no such bucket: make it, or name another in {BUCKET}",
     "NotImplemented": "the storage does not know this call: see the drivers in docs/storage.md",
     "PermanentRedirect": _REGION,
     "RequestTimeTooSkewed": "the clocks of the operator and the storage differ: set them by NTP",
-    "SignatureDoesNotMatch": "the secret is not this key's: check TENANTRY_STORAGE_SECRET_KEY",
-    "TooManyBuckets": "the account has no room for more buckets: name one for all in TENANTRY_STORAGE_BUCKET",
+    "SignatureDoesNotMatch": f"the secret is not this key's: check {SECRET_KEY}",
+    "TooManyBuckets": f"the account has no room for more buckets: name one for all in {BUCKET}",
 }
 # OpenSSL's numbers for a certificate that nobody who is trusted has signed.
 _UNVERIFIED: Final = frozenset({2, 18, 19, 20, 21})
@@ -70,13 +89,10 @@ def words_of(error: ClientError | BotoCoreError) -> str:
         code, said = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
         return f"{error.operation_name} answered {code}: {_CURES.get(code) or said[:200] or 'no reason given'}"
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return "there is no key: set TENANTRY_STORAGE_ACCESS_KEY and TENANTRY_STORAGE_SECRET_KEY"
+        return f"there is no key: set {KEY}"
     if isinstance(error, NoConnection | HTTPClientError):
-        return (
-            distrust(error)
-            or f"{_host(error.kwargs)} does not answer ({type(error).__name__}): check TENANTRY_STORAGE_ENDPOINT"
-        )
-    return f"{type(error).__name__}: check the TENANTRY_STORAGE_ settings"
+        return distrust(error) or f"{_host(error.kwargs)} does not answer ({type(error).__name__}): check {ENDPOINT}"
+    return f"{type(error).__name__}: check storage of the chart (TENANTRY_STORAGE_…)"
 
 
 def distrust(error: BaseException | None) -> str:
