@@ -14,6 +14,8 @@ from tests.support.helm import CHART, KUBERNETES, Rendered, helm, render_anew
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
 _README = (CHART / "README.md").read_text()
+# A command, over as many lines as it takes.
+_HELM = r"^    helm (?:install|upgrade) (?:.*\\\n)*.*"
 _FILES: dict[str, str] = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", _PAGE, re.DOTALL))
 
 
@@ -64,11 +66,9 @@ def test_what_the_page_calls_by_name_is_there(rendered: Rendered) -> None:
 
 def test_helm_waits_for_longer_than_the_migration_may_take() -> None:
     migration = yaml.safe_load((CHART / "values.yaml").read_text())["migration"]
-    typed = [
-        it for page in (_PAGE, _README) for it in re.findall(r"^    helm (?:install|upgrade) .*", page, re.MULTILINE)
-    ]
+    typed = [it for page in (_PAGE, _README) for it in re.findall(_HELM, page, re.MULTILINE)]
     whole = [it for it in typed if "…" not in it]
-    assert len(whole) == 3
+    assert len(whole) == 4
     for command in whole:
         minutes = re.search(r"--timeout (\d+)m", command)
         assert minutes, command
