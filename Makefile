@@ -38,10 +38,11 @@ apiserver: ## build that API server, once; needs Go and some minutes
 test-e2e: $(INSTALLED) cluster ## run the tests against a whole installation on a real Kubernetes node; needs root
 	@REQUIRE=e2e $(BIN)/pytest -q tests/e2e
 
-cluster: ## build that node and its images, once; needs root, Go and ten minutes
+cluster: ## build that node, its images, and those to upgrade from, once; needs root, Go and ten minutes
 	@hack/cluster/needs.sh
 	@hack/cluster/build.sh
 	@hack/cluster/images.sh
+	@hack/previous.sh || echo "The commit before this one cannot be built, and a test will fail for it" >&2
 	@hack/images.sh
 
 images: ## build the three images; with Docker, or as root with buildah

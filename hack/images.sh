@@ -1,13 +1,18 @@
 #!/bin/sh
-# Build the images: hack/images.sh [operator] [api] [backend]; all three without an argument. With Docker where its
-# engine answers, else with buildah as root. Each is tried, and ends up as an archive that containerd, kind and Docker
-# load: ${XDG_CACHE_HOME:-~/.cache}/tenantry/images/tenantry-operator.tar and so on, named localhost/tenantry-operator:dev.
+# Build the images: hack/images.sh [--source FOLDER --tag TAG] [operator] [api] [backend]; all three without a name. With
+# Docker where its engine answers, else with buildah as root. Each is tried, and ends up as an archive that containerd,
+# kind and Docker load: ${XDG_CACHE_HOME:-~/.cache}/tenantry/images/tenantry-operator.tar and so on, named
+# localhost/tenantry-operator:dev. Those of another checkout get another tag, and lie in a folder of that name beside them.
 # What did not change is not built again. Remove that folder to begin anew.
 set -eu
-cd "$(dirname "$0")/.."
 
+source=$(dirname "$0")/.. tag=dev
+while case "${1-}" in --source) source=$2 ;; --tag) tag=$2 ;; *) false ;; esac do shift 2; done
+cd "$source"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/tenantry/images"
-mkdir -p "$cache"
+archives=$cache
+[ "$tag" = dev ] || archives=$cache/$tag
+mkdir -p "$archives"
 exec 9>"$cache/lock"
 flock 9 # one at a time: whoever comes second finds everything built
 
@@ -76,7 +81,7 @@ base() {
 }
 
 build_with_docker() {
-  DOCKER_BUILDKIT=1 docker build -q -f "$(dockerfile "$1")" -t "localhost/tenantry-$1:dev" \
+  DOCKER_BUILDKIT=1 docker build -q -f "$(dockerfile "$1")" -t "localhost/tenantry-$1:$tag" \
     --secret "id=index,src=$cache/secrets/index" --secret "id=authorities,src=$cache/secrets/authorities" . >/dev/null
 }
 
@@ -84,7 +89,7 @@ build_with_docker() {
 build_stage() {
   file=$(dockerfile "$1") name=$2
   shift 2
-  store bud --layers --isolation chroot -f "$file" -t "localhost/tenantry-$name:dev" "$@" \
+  store bud --layers --isolation chroot -f "$file" -t "localhost/tenantry-$name:$tag" "$@" \
     --build-arg BASE="$python" --build-arg BUILDER="$builder" \
     --secret "id=index,src=$cache/secrets/index" --secret "id=authorities,src=$cache/secrets/authorities" . \
     >"$cache/build.log" 2>&1 || { tail -n 40 "$cache/build.log" >&2; exit 1; }
@@ -102,13 +107,13 @@ build_with_buildah() {
 run_with_docker() {
   image=$1
   shift
-  docker run --rm -i --read-only --tmpfs /tmp --network none --user 54321:54321 "localhost/tenantry-$image:dev" "$@"
+  docker run --rm -i --read-only --tmpfs /tmp --network none --user 54321:54321 "localhost/tenantry-$image:$tag" "$@"
 }
 
 run_with_buildah() {
   image=$1
   shift
-  container=$(store from "localhost/tenantry-$image:dev")
+  container=$(store from "localhost/tenantry-$image:$tag")
   root=$(store mount "$container")
   code=0
   # shellcheck disable=SC2016 # the inner shell's
@@ -138,23 +143,34 @@ try() {
   [ $code = 2 ] || { echo "python -m $module without settings ends with $code, not 2: $said" >&2; exit 1; }
 }
 
-save_with_docker() { docker save -o "$2" "localhost/tenantry-$1:dev"; }
+build() {
+  rm -f "$archives/$1.inputs"
+  secrets
+  "build_with_$engine" "$1"
+  rm -rf "$cache/secrets"
+  try "$1"
+}
+
+tag_with_docker() { docker tag "localhost/tenantry-$1:dev" "localhost/tenantry-$1:$tag"; }
+tag_with_buildah() { store tag "localhost/tenantry-$1:dev" "localhost/tenantry-$1:$tag"; }
+# same IMAGE HASH: what `dev` was made from the same is this one too.
+same() { [ "$(cat "$cache/$1.inputs" 2>/dev/null)" = "$2" ] && "tag_with_$engine" "$1" 2>/dev/null; }
+
+save_with_docker() { docker save -o "$2" "localhost/tenantry-$1:$tag"; }
 # Docker's format, because its layers are not compressed: to pack a gigabyte takes longer than all the rest.
-save_with_buildah() { store push --quiet "localhost/tenantry-$1:dev" "docker-archive:$2:localhost/tenantry-$1:dev"; }
+save_with_buildah() { store push --quiet "localhost/tenantry-$1:$tag" "docker-archive:$2:localhost/tenantry-$1:$tag"; }
 
 if docker info >/dev/null 2>&1; then engine=docker; else engine=buildah; fi
 [ $# -gt 0 ] || set -- operator api backend
 for image in "$@"; do
   hash="$(inputs "$image")"
-  archive="$cache/tenantry-$image.tar"
-  [ -e "$archive" ] && [ "$(cat "$cache/$image.inputs" 2>/dev/null)" = "$hash" ] && continue
+  archive="$archives/tenantry-$image.tar"
+  [ -e "$archive" ] && [ "$(cat "$archives/$image.inputs" 2>/dev/null)" = "$hash" ] && continue
   [ $engine = docker ] || needs
-  echo "Building localhost/tenantry-$image:dev ..." >&2
-  secrets
-  "build_with_$engine" "$image"
-  rm -rf "$cache/secrets" "$cache/new.tar"
-  try "$image"
-  "save_with_$engine" "$image" "$cache/new.tar"
-  mv "$cache/new.tar" "$archive"
-  echo "$hash" >"$cache/$image.inputs"
+  echo "Building localhost/tenantry-$image:$tag ..." >&2
+  same "$image" "$hash" || build "$image"
+  rm -f "$archives/new.tar"
+  "save_with_$engine" "$image" "$archives/new.tar"
+  mv "$archives/new.tar" "$archive"
+  echo "$hash" >"$archives/$image.inputs"
 done
