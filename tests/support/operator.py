@@ -195,7 +195,7 @@ class Home:
     def revision(self) -> int:
         return int(self.query("SELECT value FROM catalog.revision")[0]["value"])
 
-    def until_ready(self, *projects: str, deadline: float = 60.0) -> None:
+    def until_ready(self, *projects: str, deadline: float = 180.0) -> None:
         for project in projects:
             until(lambda: self.project(project).get("ready"), deadline=deadline, what=f"{project} to be ready")  # noqa: B023
 
