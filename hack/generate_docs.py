@@ -73,6 +73,27 @@ the effect `deny` takes the role's permissions away, and an expiry ends a grant;
 
 """
 
+_ADMINS: Final = """
+## A workspace's admins in Kubernetes
+
+On a cluster the admins of a Workspace's `spec.access` may declare its Projects in its namespace, and look at pods, their
+logs, Services, Deployments and events there. They read no Secret and enter no pod. The operator binds them, by the
+RoleBinding `tenantry`, to the ClusterRole `tenantry:<namespace>:<release>:workspace-admin` of the chart:
+
+| in the grant | subject of the RoleBinding |
+| --- | --- |
+| `groups: [vision-leads]` | `Group` `vision-leads` |
+| `users: [alice@example.org]` | `User` `alice@example.org` |
+| `serviceAccounts` | none |
+
+- The names are those of the grant, letter by letter. They mean the same people only where the API server signs people in
+  with the same provider, takes the e-mail address as the user's name, and puts no prefix before either. Where it does not,
+  the binding gives nobody anything, or whoever bears that name there: then bind your own groups to that ClusterRole.
+- A name that begins with `system:` is refused: `system:authenticated` would be everybody.
+- A deny and an end (`expires`) count at the door alone. The binding stays until the grant is taken out of the manifest.
+- Grants of a Project bind nobody.
+"""
+
 _CALLS_BEFORE: Final = """
 ## Which calls of MLflow need what
 
@@ -83,7 +104,7 @@ is refused to everybody. `graphql` stands for the queries of MLflow's own pages,
 
 
 def roles_page() -> str:
-    return _HEADER + _ROLES_BEFORE + _matrix() + _meanings() + _CALLS_BEFORE + _calls()
+    return _HEADER + _ROLES_BEFORE + _matrix() + _meanings() + _ADMINS + _CALLS_BEFORE + _calls()
 
 
 def _matrix() -> str:

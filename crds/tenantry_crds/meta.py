@@ -142,12 +142,19 @@ _Namespace = Annotated[
     Field(max_length=63),
     matching("[a-z0-9]([-a-z0-9]*[a-z0-9])?", "must be lower-case letters, digits and hyphens"),
 ]
+# A workspace's admins are bound in its namespace under the names of the grant, and `system:authenticated` is everybody.
+_NOT_OF_KUBERNETES: Final = Rule(
+    "must not begin with system:, because Kubernetes gives such names a meaning of its own",
+    "!self.startsWith('system:')",
+    lambda name: not name.startswith("system:"),
+)
 User = Annotated[
     str,
     Field(min_length=1, max_length=254),
     matching(r"[^A-Z\0-\40]+", "must be in lower case and without spaces, because addresses are compared exactly"),
+    _NOT_OF_KUBERNETES,
 ]
-Group = Annotated[str, Field(min_length=1, max_length=254), PRINTABLE]
+Group = Annotated[str, Field(min_length=1, max_length=254), PRINTABLE, _NOT_OF_KUBERNETES]
 TagName = Annotated[str, Field(min_length=1, max_length=250), PRINTABLE]
 
 

@@ -28,6 +28,7 @@ _NOBODY = "must name somebody: list at least one of users, groups, serviceAccoun
 _BUCKET = "must be 3 to 63 lower-case letters, digits, dots and hyphens"
 _PRINTABLE = "must hold no control characters, such as tabs and line breaks"
 _OBJECT = "must be lower-case letters, digits, dots and hyphens"
+_KUBERNETES = "must not begin with system:, because Kubernetes gives such names a meaning of its own"
 _VERSION = "must be a supported MLflow version: 3.17.2"
 
 
@@ -156,6 +157,16 @@ INVALID: dict[str, tuple[object, str, str]] = {
     "a user with a space": (grant(users=["bob @example.org"]), "spec.access[0].users[0]", _USER),
     "a user with a vertical tab": (grant(users=["bob\x0b"]), "spec.access[0].users[0]", _USER),
     "a user with a zero byte": (grant(users=["bob\x00"]), "spec.access[0].users[0]", _USER),
+    "a group that is everybody to Kubernetes": (
+        workspace(access=[{"role": "admin", "groups": ["system:authenticated"]}]),
+        "spec.access[0].groups[0]",
+        _KUBERNETES,
+    ),
+    "a user that is a ServiceAccount to Kubernetes": (
+        grant(users=["system:serviceaccount:train:runner"]),
+        "spec.access[0].users[0]",
+        _KUBERNETES,
+    ),
     "a group with a zero byte": (grant(groups=["a\x00b"]), "spec.access[0].groups[0]", _PRINTABLE),
     "an empty user": (grant(users=[""]), "spec.access[0].users[0]", "must not be empty"),
     "a user twice": (grant(users=["a", "b", "a"]), "spec.access[0].users", "must not list the same thing twice: a"),
