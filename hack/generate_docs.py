@@ -76,9 +76,9 @@ the effect `deny` takes the role's permissions away, and an expiry ends a grant;
 _ADMINS: Final = """
 ## A workspace's admins in Kubernetes
 
-On a cluster the admins of a Workspace's `spec.access` may declare its Projects in its namespace, and look at pods, their
-logs, Services, Deployments and events there. They read no Secret and enter no pod. The operator binds them, by the
-RoleBinding `tenantry`, to the ClusterRole `tenantry:<namespace>:<release>:workspace-admin` of the chart:
+On a cluster the admins of a Workspace's `spec.access` may declare its Projects in its namespace, and look at pods,
+their logs, Services, Deployments and events there. They read no Secret and enter no pod. The operator binds them, by
+the RoleBinding `tenantry`, to the ClusterRole `tenantry:<namespace>:<release>:workspace-admin` of the chart:
 
 | in the grant | subject of the RoleBinding |
 | --- | --- |
@@ -86,9 +86,10 @@ RoleBinding `tenantry`, to the ClusterRole `tenantry:<namespace>:<release>:works
 | `users: [alice@example.org]` | `User` `alice@example.org` |
 | `serviceAccounts` | none |
 
-- The names are those of the grant, letter by letter. They mean the same people only where the API server signs people in
-  with the same provider, takes the e-mail address as the user's name, and puts no prefix before either. Where it does not,
-  the binding gives nobody anything, or whoever bears that name there: then bind your own groups to that ClusterRole.
+- The names are those of the grant, letter by letter. They mean the same people only where the API server signs people
+  in with the same provider, takes the e-mail address as the user's name, and puts no prefix before either. Where it
+  does not, the binding gives nobody anything, or whoever bears that name there: then bind your own groups to that
+  ClusterRole.
 - A name that begins with `system:` is refused: `system:authenticated` would be everybody.
 - A deny and an end (`expires`) count at the door alone. The binding stays until the grant is taken out of the manifest.
 - Grants of a Project bind nobody.
