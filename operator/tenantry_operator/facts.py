@@ -68,6 +68,8 @@ class Machine:
     own_uids: bool = False
     # Whether there is an archive for deletionPolicy Archive.
     archives: bool = False
+    # The catalog's, see `publish.Catalog.identify`.
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Buckets:
     # Pods open their buckets with identities of their own, and nobody makes keys.
     keyless: bool = False
     archives: bool = False
+    identity: str = ""
 
 
 Installation = Machine | Buckets

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from sqlalchemy import (
@@ -32,6 +33,7 @@ from tenantry_operator import places
 from tenantry_operator.facts import (
     AccessRow,
     ArtifactPlan,
+    Installation,
     ProjectKey,
     ProjectPlan,
     WorkspaceKey,
@@ -64,6 +66,10 @@ class Catalog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def identify(self, installation: Installation) -> Installation:
+        """Return it with the identity that this catalog gives it."""
+        return replace(installation, identity=self._identity)
 
     def projects(self) -> frozenset[ProjectKey]:
         """Return the projects that the door knows and that are not retired."""
@@ -156,6 +162,11 @@ class Catalog:
             _put_grants(connection, key.workspace, None, frozenset())
             _remove(connection, tables.workspace, _is_workspace(key))
             return True
+
+    @cached_property
+    def _identity(self) -> str:
+        with self._engine.connect() as connection:
+            return str(connection.execute(select(tables.installation.c.identity)).scalar_one())
 
     @contextmanager
     def _alone(self) -> Iterator[Connection]:

@@ -124,7 +124,7 @@ class Reconciler:
         workspace = self._workspace_of(key)
         if workspace is None:
             return self._orphan(key, declared.resource.metadata.generation)
-        plan = plan_project(declared.resource, workspace.resource, self.installation)
+        plan = plan_project(declared.resource, workspace.resource, self.catalog.identify(self.installation))
         self.source.protect(key, wanted=declared.resource.spec.deletion_policy is not DeletionPolicy.RETAIN)
         published = self.catalog.project(key)
         observed = self._bring_about(plan, published)

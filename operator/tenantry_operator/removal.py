@@ -90,8 +90,9 @@ class Removal:
         return archive.whole(key, at) or self._archive(key, spec, archive, at)
 
     def _archive(self, key: ProjectKey, spec: ProjectSpec, archive: Archive, at: datetime) -> bool:
-        place = plan_artifacts(key, self.installation, spec.artifacts)
-        address = self.databases.address(plan_database(key, spec.tracking))
+        installation = self.catalog.identify(self.installation)
+        place = plan_artifacts(key, installation, spec.artifacts)
+        address = self.databases.address(plan_database(key, installation, spec.tracking))
         if not (address and isinstance(place, BucketPlan)):
             return False
         left = self._left(key, place)
@@ -102,9 +103,10 @@ class Removal:
         return True
 
     def _delete(self, key: ProjectKey, project: Project) -> None:
+        installation = self.catalog.identify(self.installation)
         # The database last: killed in between, its address still says that there is something to go on with.
-        self._delete_artifacts(key, plan_artifacts(key, self.installation, project.spec.artifacts))
-        self.databases.remove(plan_database(key, project.spec.tracking))
+        self._delete_artifacts(key, plan_artifacts(key, installation, project.spec.artifacts))
+        self.databases.remove(plan_database(key, installation, project.spec.tracking))
         self.runtime.forget(key)
         self.catalog.delete_project(key)
         log.info("project deleted with its data", project=str(key))

@@ -33,6 +33,7 @@ OPERATOR = LoginRole(
         ("SELECT, INSERT, UPDATE, DELETE", "catalog.cluster_key"),
         ("SELECT, UPDATE (wanted_at), DELETE", "catalog.demand"),
         ("SELECT", "catalog.revision"),
+        ("SELECT", "catalog.installation"),
     ),
 )
 

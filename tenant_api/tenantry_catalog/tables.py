@@ -34,6 +34,7 @@ __all__ = [
     "demand",
     "event",
     "grant",
+    "installation",
     "log",
     "metadata",
     "person",
@@ -70,6 +71,16 @@ revision = Table(
     metadata,
     Column("id", Integer, CheckConstraint("id = 1", name="single_row"), primary_key=True),
     Column("value", BigInteger, nullable=False),
+    schema="catalog",
+)
+
+# Marks what is made outside of the catalog, such as databases and buckets: other installations have projects of the
+# same names. Chosen at random when the catalog is made, and never changed.
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="single_row"), primary_key=True),
+    Column("identity", Text, CheckConstraint("identity ~ '^[0-9a-f]{16}$'", name="identity"), nullable=False),
     schema="catalog",
 )
 

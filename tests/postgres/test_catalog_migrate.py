@@ -103,7 +103,7 @@ def test_an_empty_database_becomes_a_catalog_with_its_roles(place: Place, run: R
     ran = run(place.environment())
     assert ran == Ran(
         0,
-        "catalog: upgraded from nothing to revision 0004\n"
+        "catalog: upgraded from nothing to revision 0005\n"
         f"role {place.role('op')}: made, with the grants it needs\n"
         f"role {place.role('api')}: made, with the grants it needs\n",
         "",
@@ -117,7 +117,7 @@ def test_an_empty_database_becomes_a_catalog_with_its_roles(place: Place, run: R
 def test_a_second_run_finds_everything_as_it_was(place: Place, run: Run) -> None:
     run(place.environment())
     ran = run(place.environment())
-    assert (ran.code, ran.out.splitlines()[0]) == (0, "catalog: at revision 0004 already")
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "catalog: at revision 0005 already")
     assert ran.out.count("as it was, with the grants it needs") == 2
 
 

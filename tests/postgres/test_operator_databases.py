@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ from tenantry_operator.provision.postgres import Postgres
 from tenantry_operator.provision.secret_files import SecretFiles
 from tenantry_operator.provision.template import Templates, migrate
 from tests.support.operator import drop_all, names_of
+from tests.support.plans import INSTALLATION
 from tests.support.postgres import PostgresServer
 
 _STATE = """
@@ -56,7 +58,7 @@ def databases(postgres_server: PostgresServer, tmp_path: Path) -> Postgres:
 
 
 def plan(workspace: str, project: str = "roads") -> DatabasePlan:
-    return plan_database(ProjectKey(workspace, project), Tracking())
+    return plan_database(ProjectKey(workspace, project), INSTALLATION, Tracking())
 
 
 _SAYS_THE_LIMIT = """
@@ -182,6 +184,23 @@ def test_a_database_of_the_same_name_that_is_not_ours_is_left_alone(
         databases.ensure(plan(workspace))
     databases.remove(plan(workspace))
     assert f"database {plan(workspace).name}" in names_of(postgres_server, workspace)
+
+
+def test_a_database_that_names_no_installation_is_for_whoever_comes_first(
+    databases: Postgres, workspace: str, postgres_server: PostgresServer
+) -> None:
+    unsigned = plan(workspace)
+    databases.ensure(unsigned)
+    first, second = (replace(unsigned, label=f"{unsigned.label}@{identity * 16}") for identity in "ab")
+    databases.ensure(first)
+    for work in (databases.ensure, databases.rotate):
+        with pytest.raises(ProvisionFailed, match=f"its comment is '{first.label}'"):
+            work(second)
+    databases.remove(second)
+    assert f"database {first.name}" in names_of(postgres_server, workspace)
+    databases.ensure(first)
+    databases.remove(first)
+    assert names_of(postgres_server, workspace) == set()
 
 
 def test_remove_takes_all_and_may_be_repeated(

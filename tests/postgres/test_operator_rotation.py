@@ -27,7 +27,7 @@ from tenantry_operator.provision.secret_files import SecretFiles
 from tenantry_operator.provision.template import Templates
 from tenantry_operator.rotation import Rotation
 from tests.support.operator import MemoryRuntime, drop_all, names_of
-from tests.support.plans import golden_plan
+from tests.support.plans import INSTALLATION, golden_plan
 from tests.support.postgres import PostgresServer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ def quick_schema(url: SecretStr) -> None:
 
 def plan_for(workspace: str, project: str) -> DatabasePlan:
     """Of a version that is not there, so that its quick schema is no other test's."""
-    return replace(plan_database(ProjectKey(workspace, project), Tracking()), mlflow_version="0.0.1")
+    return replace(plan_database(ProjectKey(workspace, project), INSTALLATION, Tracking()), mlflow_version="0.0.1")
 
 
 @pytest.fixture

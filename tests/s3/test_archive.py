@@ -29,6 +29,7 @@ from tenantry_operator.provision.postgres import Postgres
 from tenantry_operator.provision.secret_files import SecretFiles
 from tenantry_operator.provision.template import Templates, migrate
 from tests.support.operator import drop_all
+from tests.support.plans import INSTALLATION
 from tests.support.postgres import PostgresServer
 from tests.support.s3 import DictStore, Place, VersityServer, plan_for, running_versity, watch_client
 
@@ -82,7 +83,7 @@ def project(
     place = Place(server, DictStore(), server.bucket(), key.workspace)
     administrator = Administrator(SecretStr(postgres_server.admin_url))
     databases = Postgres(administrator, Templates(administrator, migrate), SecretFiles(tmp_path))
-    address = databases.ensure(plan_database(key, Tracking()))
+    address = databases.ensure(plan_database(key, INSTALLATION, Tracking()))
     if request.param == "some tables":
         thin_out(address)
     fill(address)
@@ -163,7 +164,9 @@ def test_an_archive_is_good_for_an_empty_database_of_its_version(
 ) -> None:
     project.archive().make(project.source, AT)
     before = contents(project.source.database_url)
-    empty = project.databases.ensure(plan_database(ProjectKey(project.key.workspace, "again"), Tracking()))
+    empty = project.databases.ensure(
+        plan_database(ProjectKey(project.key.workspace, "again"), INSTALLATION, Tracking())
+    )
     database = project.manifest()["database"]
     with connect(empty) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (

@@ -237,6 +237,20 @@ def test_a_user_of_the_same_name_that_is_not_ours_is_left_alone(place: Place, pl
     opened(place, plan, provisioner.ensure(plan)).get_object(Bucket=plan.bucket, Key=f"{plan.prefix}model")
 
 
+def test_a_place_that_names_no_installation_is_for_whoever_comes_first(place: Place, plan: BucketPlan) -> None:
+    old = place.provisioner().ensure(plan)
+    opened(place, plan, old).put_object(Bucket=plan.bucket, Key=f"{plan.prefix}model", Body=b"x")
+    first, second = (replace(plan, label=f"{plan.label}@{identity * 16}") for identity in "ab")
+    assert place.provisioner().ensure(first) == old
+    for work in (place.provisioner().ensure, place.provisioner().reader):
+        with pytest.raises(ProvisionFailed, match="is not this project's"):
+            work(second)
+    place.provisioner().remove(second)
+    opened(place, first, old).get_object(Bucket=plan.bucket, Key=f"{plan.prefix}model")
+    place.provisioner().remove(first)
+    assert place.server.keys_in(plan.bucket) == []
+
+
 def _is_out(client: Any, plan: BucketPlan) -> bool:
     try:
         client.list_objects_v2(Bucket=plan.bucket, Prefix=plan.prefix)

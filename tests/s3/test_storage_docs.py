@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ def test_the_administrators_policy_is_enough(server: VersityServer, *, shared: b
     assert provisioner.stores(plan, key).ok
     assert provisioner.confined(plan, key).ok
     assert server.keys_in(plan.bucket) == []
+    plan = replace(plan, label=f"{plan.label}@{'a' * 16}")
+    assert provisioner.ensure(plan) == key
     assert provisioner.rotate(plan) != key
     provisioner.retire(plan)
     server.client().put_object(Bucket=plan.bucket, Key=f"{plan.prefix}model", Body=b"x")

@@ -26,6 +26,7 @@ from tenantry_operator.provision.administrator import Administrator
 from tenantry_operator.provision.postgres import Postgres
 from tenantry_operator.provision.secret_files import SecretFiles
 from tenantry_operator.provision.template import Templates, migrate
+from tests.support.plans import INSTALLATION
 
 _DIED = 77
 _Work = Callable[[], object]
@@ -37,7 +38,7 @@ def main(url: str, state: str, workspace: str, what: str) -> None:
         administrator = Administrator(SecretStr(url))
         return Postgres(administrator, Templates(administrator, migrate), SecretFiles(Path(state)))
 
-    plan = plan_database(ProjectKey(workspace, "roads"), Tracking())
+    plan = plan_database(ProjectKey(workspace, "roads"), INSTALLATION, Tracking())
     # What is killed, how to begin anew, and what must hold after it was done undisturbed.
     works: dict[str, tuple[_Work, _Work, Callable[[], bool]]] = {
         "ensure": (

@@ -20,7 +20,7 @@ def plan_artifacts(key: ProjectKey, installation: Installation, store: ArtifactS
         bucket=bucket,
         prefix=prefix,
         user=database_name(key),
-        label=project_label(key),
+        label=project_label(key, installation.identity),
         given_secret=f"{NAMESPACE_PREFIX}{key.workspace}/{store.secret_name}" if store.secret_name else None,
         keyless=installation.keyless or bool(store.service_account_annotations),
         named=store.bucket is not None,

@@ -36,7 +36,7 @@ def plan_project(declared: Project, workspace: Workspace, installation: Installa
         display_name=spec.display_name or project.name,
         owner=spec.owner,
         mlflow_version=spec.tracking.version,
-        database=plan_database(key, spec.tracking),
+        database=plan_database(key, installation, spec.tracking),
         artifacts=plan_artifacts(key, installation, spec.artifacts),
         access=plan_access(spec.access),
         promotion=spec.promotion.model_dump(mode="json", by_alias=True),

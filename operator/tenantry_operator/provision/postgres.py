@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from tenantry_catalog.engine import libpq_url
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import DatabasePlan
+from tenantry_operator.plan.labels import agrees
 from tenantry_operator.plan.naming import TEMPLATE_ROLE, draft_name
 from tenantry_operator.provision import SecretStore
 from tenantry_operator.provision.administrator import CONNECT_SECONDS, Administrator, create_role, set_password
@@ -111,7 +112,8 @@ class Postgres:
     def remove(self, plan: DatabasePlan) -> None:
         """Drop the database with all that it holds, its roles and the password."""
         with self._administrator.alone(plan.name) as admin:
-            if _is_anothers(admin, plan):
+            found = admin.execute(_LABEL, (plan.name,)).fetchone()
+            if found and not agrees(found[0], plan.label):
                 log.warning("database left alone: its comment says that it is another's", database=plan.name)
             else:
                 for database in (draft_name(plan.name), plan.name):
@@ -141,7 +143,7 @@ class Postgres:
         )
         admin.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(draft))
         admin.execute(SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(draft, role))
-        admin.execute(SQL("COMMENT ON DATABASE {} IS {}").format(draft, Literal(plan.label)))
+        _mark(admin, draft_name(plan.name), plan.label)
         with self._administrator.connect(draft_name(plan.name)) as inside:
             # First, because it may own only what it may make; later its own server upgrades the schema.
             inside.execute(SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(role))
@@ -154,18 +156,19 @@ def _find(admin: Connection, name: str) -> _Found | None:
         return cursor.execute(_FIND, {"name": name}).fetchone()
 
 
-def _is_anothers(admin: Connection, plan: DatabasePlan) -> bool:
-    found = admin.execute(_LABEL, (plan.name,)).fetchone()
-    return found is not None and found[0] != plan.label
+def _mark(admin: Connection, database: str, label: str) -> None:
+    admin.execute(SQL("COMMENT ON DATABASE {} IS {}").format(Identifier(database), Literal(label)))
 
 
 def _correct(admin: Connection, plan: DatabasePlan, found: _Found) -> None:
-    if found.label != plan.label:
+    if not agrees(found.label, plan.label):
         raise ProvisionFailed(
-            f"database {plan.name} is there and is not this project's: rename it, or if it is, set its comment to "
-            f"'{plan.label}'"
+            f"database {plan.name} is there and is not this project's, its comment is '{found.label or ''}': rename "
+            f"it, or if it is, set its comment to '{plan.label}'"
         )
     database, role = Identifier(plan.name), Identifier(plan.name)
+    if found.label != plan.label:
+        _mark(admin, plan.name, plan.label)
     if found.connection_limit != plan.connection_limit:
         limit = Literal(plan.connection_limit)
         admin.execute(SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(database, limit))

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketKey, BucketPlan
+from tenantry_operator.plan.labels import unsigned
 from tenantry_operator.provision.bucket.clients import Clients
 from tenantry_operator.provision.bucket.policy import document
 from tenantry_operator.provision.bucket.words import code_of, explained
@@ -33,18 +34,21 @@ class AwsIam:
     def owns(self, plan: BucketPlan) -> bool:
         with explained(f"looking for user {plan.user}"):
             path = self._path(plan)
-        return path is None or path == _path_of(plan)
+        return path is None or _agrees(path, plan)
 
     def ensure(self, plan: BucketPlan) -> None:
         with explained(f"making user {plan.user}"):
             path = self._path(plan)
+            wanted = _path_of(plan.label)
             if path is None:
-                self._clients.iam.create_user(UserName=plan.user, Path=_path_of(plan))
-            elif path != _path_of(plan):
+                self._clients.iam.create_user(UserName=plan.user, Path=wanted)
+            elif not _agrees(path, plan):
                 raise ProvisionFailed(
-                    f"user {plan.user} is there and is not this project's: rename it, or if it is, set its path to "
-                    f"{_path_of(plan)}"
+                    f"user {plan.user} is there and is not this project's, its path is {path}: rename it, or if it "
+                    f"is, set its path to {wanted}"
                 )
+            elif path != wanted:
+                self._clients.iam.update_user(UserName=plan.user, NewPath=wanted)
             self._ensure_policy(plan)
 
     def keys(self, plan: BucketPlan) -> frozenset[str]:
@@ -85,9 +89,13 @@ class AwsIam:
             self._clients.iam.put_user_policy(UserName=plan.user, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
 
 
-def _path_of(plan: BucketPlan) -> str:
-    """Return the label as a path: `/tenantry.dev/project/vision/segmentation/`."""
-    return f"/{plan.label.replace(': ', '/')}/"
+def _path_of(label: str) -> str:
+    """Return the label as a path: `/tenantry.dev/project/vision/segmentation@<installation>/`."""
+    return f"/{label.replace(': ', '/')}/"
+
+
+def _agrees(path: str, plan: BucketPlan) -> bool:
+    return path in {_path_of(plan.label), _path_of(unsigned(plan.label))}
 
 
 def _unless_gone(call: Any, **arguments: str) -> Any:

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketPlan
+from tenantry_operator.plan.labels import agrees, workspace_label
 from tenantry_operator.provision.bucket.clients import Clients
 from tenantry_operator.provision.bucket.words import BUCKET, code_of, explained
 
@@ -95,16 +96,17 @@ class Buckets:
         tags = self._tags(plan.bucket)
         if tags.get(_TAG) == plan.label:
             return
-        if _TAG in tags or not self._is_free(plan):
+        if _TAG not in tags and self._is_free(plan):
+            self._create(plan.bucket)
+        elif not agrees(tags.get(_TAG), plan.label):
             raise _not_ours(plan)
-        self._create(plan.bucket)
         wanted = [{"Key": key, "Value": value} for key, value in (tags | {_TAG: plan.label}).items()]
         self._clients.s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": wanted})
 
     def _agrees(self, plan: BucketPlan) -> bool:
-        """A tag may name the project, or, where projects have parts, the workspace: the label without its last name."""
-        wanted = {plan.label, plan.label.rpartition("/")[0]} if plan.prefix else {plan.label}
-        return self._tags(plan.bucket).get(_TAG) in wanted
+        """A tag may name the project, or, where projects have parts, the workspace."""
+        found = self._tags(plan.bucket).get(_TAG)
+        return agrees(found, plan.label) or bool(plan.prefix and agrees(found, workspace_label(plan.label)))
 
     def _tags(self, bucket: str) -> dict[str, str]:
         """Return the bucket's tags: none when there is no such bucket. Not every storage tells these apart."""

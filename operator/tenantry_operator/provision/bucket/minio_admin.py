@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketKey, BucketPlan
+from tenantry_operator.plan.labels import agrees
 from tenantry_operator.provision.bucket import StorageSettings
 from tenantry_operator.provision.bucket.policy import document
 from tenantry_operator.provision.bucket.words import ENDPOINT, KEY, SECRET_KEY, distrust
@@ -53,17 +54,17 @@ class MinioUsers:
     def owns(self, plan: BucketPlan) -> bool:
         with _explained(f"looking for policy {plan.user}"):
             policy = self._policy(plan)
-        return policy is None or policy.get("ID") == plan.label
+        return policy is None or agrees(policy.get("ID"), plan.label)
 
     def ensure(self, plan: BucketPlan) -> None:
         with _explained(f"making policy {plan.user}"):
             policy, wanted = self._policy(plan), _policy_of(plan)
-            if policy is not None and policy.get("ID") != plan.label:
+            if policy is not None and not agrees(policy.get("ID"), plan.label):
                 raise ProvisionFailed(
-                    f"policy {plan.user} is there and is not this project's: rename it, or if it is, set its ID to "
-                    f"'{plan.label}'"
+                    f"policy {plan.user} is there and is not this project's, its ID is '{policy.get('ID', '')}': "
+                    f"rename it, or if it is, set its ID to '{plan.label}'"
                 )
-            if policy is None or _in_order(policy) != _in_order(wanted):
+            if policy is None or policy.get("ID") != plan.label or _in_order(policy) != _in_order(wanted):
                 self._admin.policy_add(plan.user, policy=wanted)
 
     def keys(self, plan: BucketPlan) -> frozenset[str]:

@@ -12,7 +12,7 @@ down_revision = None
 
 _SCHEMAS = ("catalog", "identity", "audit")
 # Tables of later revisions, which make them.
-_LATER = frozenset({"catalog.cluster_key"})
+_LATER = frozenset({"catalog.cluster_key", "catalog.installation"})
 
 
 def upgrade() -> None:
