@@ -105,6 +105,8 @@ done
 for f in cpus mems; do
   cat "/sys/fs/cgroup/cpuset/cpuset.$f" >"/sys/fs/cgroup/cpuset/$CGROUP/cpuset.$f"
 done
+# All pods together would have the share of one process of the machine, and starve where it has other work.
+echo 8192 >"/sys/fs/cgroup/cpu/$CGROUP/cpu.shares"
 
 spawn node unshare --fork --kill-child --pid --mount --net --ipc --uts \
   --propagation private --mount-proc "$here/node.sh"
