@@ -105,10 +105,12 @@ def test_a_second_pass_writes_nothing_and_reads_four_times(place: Place, plan: B
     place.store.on_write = calls.append
     again = place.provisioner()
     watch(again, calls.append)
-    assert again.ensure(plan) == again.key(plan) == first
-    again.retire(plan)
-    assert [name for name in calls if not name.startswith(READS)] == []
-    assert len(calls) / 2 <= 4  # Each is seen before and after.
+    for reads in (5, 4):  # An operator that has just begun asks once which buckets there are.
+        assert again.ensure(plan) == again.key(plan) == first
+        again.retire(plan)
+        assert [name for name in calls if not name.startswith(READS)] == []
+        assert len(calls) / 2 <= reads  # Each is seen before and after.
+        calls.clear()
 
 
 def test_the_probes_see_that_it_works_and_leave_nothing(place: Place, plan: BucketPlan) -> None:

@@ -78,6 +78,28 @@ def test_a_bucket_of_a_projects_name_that_is_not_ours_is_left_alone(place: Place
     assert place.server.keys_in(plan.bucket) == ["theirs"]
 
 
+def test_a_bucket_of_another_account_is_not_taken_for_its_tag(place: Place) -> None:
+    """Names of buckets are the world's: whoever works ours out can have one first, with our tag and open to us."""
+    plan = replace(place.plan("roads"), bucket=f"theirs-{place.workspace}", prefix="")
+    client, provisioner = place.server.client(), place.provisioner()
+    client.create_bucket(Bucket=plan.bucket)
+    tag = {"Key": "tenantry.dev/owner", "Value": plan.label}
+    client.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": [tag]})
+    client.put_object(Bucket=plan.bucket, Key="theirs", Body=b"x")
+
+    def leave_out(parsed: dict[str, Any], **_: Any) -> None:
+        """A storage of ours has one account, so this is how it looks from another."""
+        parsed["Buckets"] = [bucket for bucket in parsed["Buckets"] if bucket["Name"] != plan.bucket]
+
+    provisioner._clients.s3.meta.events.register("after-call.s3.ListBuckets", leave_out)
+    for work in (provisioner.ensure, provisioner.reader):
+        with pytest.raises(ProvisionFailed, match="is not this project's"):
+            work(plan)
+    provisioner.remove(plan)
+    assert place.server.keys_in(plan.bucket) == ["theirs"]
+    assert place.store.values == {}
+
+
 def test_an_empty_bucket_that_somebody_made_is_taken_with_its_tags(place: Place) -> None:
     plan = replace(place.plan("roads"), bucket=f"prepared-{place.workspace}", prefix="")
     client = place.server.client()

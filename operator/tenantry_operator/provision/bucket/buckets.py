@@ -19,7 +19,7 @@ __all__ = ["Buckets"]
 _TAG: Final = "tenantry.dev/owner"
 # The one region that CreateBucket does not take by name.
 _FIRST_REGION: Final = "us-east-1"
-# What DeleteObjects takes at a time.
+# What DeleteObjects takes at a time, and ListBuckets gives.
 _MOST: Final = 1000
 
 
@@ -33,6 +33,7 @@ class Buckets:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
+        self._listed: frozenset[str] = frozenset()
 
     def ensure(self, plan: BucketPlan) -> None:
         """At rest this is one read."""
@@ -50,7 +51,7 @@ class Buckets:
         if plan.prefix and not plan.named:
             return True
         with explained(f"bucket {plan.bucket}"):
-            return self._agrees(plan)
+            return self._agrees(plan, self._tags(plan.bucket))
 
     def require(self, plan: BucketPlan) -> None:
         """Raise ProvisionFailed where `owns` says no."""
@@ -64,6 +65,8 @@ class Buckets:
                 self.empty(self._clients.s3, plan)
                 if not (plan.prefix or plan.named):
                     self._clients.s3.delete_bucket(Bucket=plan.bucket)
+                    # From here on, anybody can have the name.
+                    self._listed -= {plan.bucket}
             except ClientError as error:
                 if code_of(error) != "NoSuchBucket":
                     raise
@@ -86,27 +89,40 @@ class Buckets:
     def neighbour(self, plan: BucketPlan) -> str | None:
         """Return another bucket: the next by name, so that the projects try one another in a circle."""
         try:
-            found = self._clients.s3.list_buckets()["Buckets"]
+            names = sorted(self._list(), key=lambda name: (name < plan.bucket, name))
         except (ClientError, BotoCoreError):
             return None
-        names = sorted((bucket["Name"] for bucket in found), key=lambda name: (name < plan.bucket, name))
         return next((name for name in names if name != plan.bucket), None)
 
     def _ensure_own(self, plan: BucketPlan) -> None:
         tags = self._tags(plan.bucket)
-        if tags.get(_TAG) == plan.label:
-            return
         if _TAG not in tags and self._is_free(plan):
             self._create(plan.bucket)
-        elif not agrees(tags.get(_TAG), plan.label):
+        elif not self._agrees(plan, tags):
             raise _not_ours(plan)
-        wanted = [{"Key": key, "Value": value} for key, value in (tags | {_TAG: plan.label}).items()]
-        self._clients.s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": wanted})
+        if tags.get(_TAG) != plan.label:
+            wanted = [{"Key": key, "Value": value} for key, value in (tags | {_TAG: plan.label}).items()]
+            self._clients.s3.put_bucket_tagging(Bucket=plan.bucket, Tagging={"TagSet": wanted})
 
-    def _agrees(self, plan: BucketPlan) -> bool:
-        """A tag may name the project, or, where projects have parts, the workspace."""
-        found = self._tags(plan.bucket).get(_TAG)
+    def _agrees(self, plan: BucketPlan, tags: dict[str, str]) -> bool:
+        """A tag may name the project, or, where projects have parts, the workspace. All accounts share the names, and
+        anybody may tag a bucket of his own: one that no spec named has to be in this account.
+        """
+        found = tags.get(_TAG)
+        if not plan.named:
+            return agrees(found, plan.label) and self._is_listed(plan.bucket)
         return agrees(found, plan.label) or bool(plan.prefix and agrees(found, workspace_label(plan.label)))
+
+    def _is_listed(self, bucket: str) -> bool:
+        """Ask again for one that was not in the last list: projects are many, and at rest this is no read."""
+        if bucket not in self._listed:
+            self._listed = self._list()
+        return bucket in self._listed
+
+    def _list(self) -> frozenset[str]:
+        """Return the names of all buckets of the account."""
+        pages = self._clients.s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": _MOST})
+        return frozenset(bucket["Name"] for page in pages for bucket in page.get("Buckets", ()))
 
     def _tags(self, bucket: str) -> dict[str, str]:
         """Return the bucket's tags: none when there is no such bucket. Not every storage tells these apart."""
