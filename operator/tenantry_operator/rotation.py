@@ -47,9 +47,18 @@ class Rotation:
         return not self._is_overlapping(plan) and any(age > limit for age in self._ages(plan))
 
     def turn(self, plan: ProjectPlan) -> None:
-        """Replace what is too old. Raises ProvisionFailed."""
+        """Replace what is too old.
+
+        What stands in the way is tried again with the next look: the old ones still work.
+        """
         if not self.is_due(plan):
             return
+        try:
+            self._replace(plan)
+        except ProvisionFailed as error:
+            log.warning("credentials too old, and not replaced", project=str(plan.key), reason=str(error))
+
+    def _replace(self, plan: ProjectPlan) -> None:
         limit, database, artifacts = self._limit(plan), *self._parts(plan)
         log.info("new credentials", project=str(plan.key), oldest_days=max(self._ages(plan)).days)
         if database is not None and database > limit:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tenantry_operator.plan.naming import database_name
 from tests.support.operator import Home, home_on, running_operator
 from tests.support.postgres import CatalogDatabase, PostgresServer
 from tests.support.wait import until
@@ -206,6 +208,25 @@ def test_the_log_of_a_workspace_outlives_its_manifest(home: Home) -> None:
         home.remove(f"{home.workspace}.yaml")
         until(lambda: home.query("SELECT retired_at FROM catalog.workspace")[0]["retired_at"])
     assert home.query('SELECT role, subject FROM catalog."grant"') == [{"role": "auditor", "subject": "compliance"}]
+
+
+def test_a_rotation_that_fails_keeps_nothing_else_from_being_published(home: Home) -> None:
+    home.write_workspace()
+    home.write_project("roads")
+    with running_operator(home):
+        home.until_ready("roads")
+        with psycopg.connect(home.server.admin_url) as somebody:
+            # Not committed: whoever makes the same login waits for it, and gives up.
+            somebody.execute(f'CREATE ROLE "{database_name(home.key("roads"))}~1"')
+            rotate = f"{{tenantry.dev/rotate: '{datetime.now(UTC).isoformat()}'}}"
+            home.write_project("roads", "displayName: Roads", annotations=rotate)
+            until(
+                lambda: home.project("roads")["display_name"] == "Roads",
+                deadline=120,
+                what="what else is in the manifest",
+            )
+            somebody.rollback()
+        assert home.condition("roads")[0] == "True"
 
 
 def test_a_paused_project_is_left_as_it_is(home: Home) -> None:
