@@ -91,7 +91,8 @@ the RoleBinding `tenantry`, to the ClusterRole `tenantry:<namespace>:<release>:w
   does not, the binding gives nobody anything, or whoever bears that name there: then bind your own groups to that
   ClusterRole.
 - A name that begins with `system:` is refused: `system:authenticated` would be everybody.
-- A deny and an end (`expires`) count at the door alone. The binding stays until the grant is taken out of the manifest.
+- A grant that ends (`expires`) binds nobody, because a RoleBinding does not end by itself; nor does one to somebody
+  whom a deny of the same role names.
 - Grants of a Project bind nobody.
 """
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from tenantry_crds.workspace import Workspace
 from tenantry_operator.facts import BucketKey, Buckets, Egress, ServerPlan, Site
 from tenantry_operator.plan.objects import backend_objects, workspace_objects
 from tenantry_operator.plan.project import plan_project
@@ -93,6 +94,29 @@ def names(value: Any) -> Iterator[str]:
 
 def test_no_name_is_longer_than_kubernetes_takes() -> None:
     assert max(map(len, names(objects("long_names")))) <= 63
+
+
+@pytest.mark.parametrize(
+    ("grants", "bound"),
+    [
+        ([{"role": "admin", "users": ["ada@example.org"], "groups": ["leads"]}], ["leads", "ada@example.org"]),
+        ([{"role": "viewer", "groups": ["leads"]}], []),
+        ([{"role": "admin", "serviceAccounts": [{"namespace": "ci", "name": "leads"}]}], []),
+        ([{"role": "admin", "groups": ["leads"], "expires": "2027-01-01T00:00:00Z"}], []),
+        ([{"role": "admin", "groups": ["leads"]}, {"role": "admin", "groups": ["leads"], "effect": "deny"}], []),
+        (
+            [{"role": "admin", "groups": ["leads"]}, {"role": "viewer", "groups": ["leads"], "effect": "deny"}],
+            ["leads"],
+        ),
+    ],
+    ids=["admins", "another role", "a service account", "one that ends", "one that is denied", "another denied"],
+)
+def test_the_cluster_knows_the_admins_that_stay(grants: list[dict[str, Any]], bound: list[str]) -> None:
+    head = {"apiVersion": "tenantry.dev/v1alpha1", "kind": "Workspace", "metadata": {"name": "vision"}}
+    workspace = Workspace.model_validate({**head, "spec": {"access": grants}})
+    made = workspace_objects(plan_workspace(workspace), SITE)
+    bindings = [one for one in made if one["kind"] == "RoleBinding"]
+    assert [subject["name"] for one in bindings for subject in one["subjects"]] == bound
 
 
 def test_another_credential_is_another_pod() -> None:

@@ -71,9 +71,12 @@ def _hard(plan: WorkspacePlan) -> dict[str, str]:
 
 
 def _admins(plan: WorkspacePlan) -> list[Manifest]:
+    """Nobody who is denied it, and nobody for a time: a RoleBinding does not end by itself."""
     kinds = {"user": "User", "group": "Group"}
-    admins = (row for row in plan.access if row.role == Role.ADMIN and row.effect == Effect.ALLOW)
-    found = sorted((kinds[row.subject_kind], row.subject) for row in admins if row.subject_kind in kinds)
+    rows = [row for row in plan.access if row.role == Role.ADMIN and row.subject_kind in kinds]
+    allowed = {(row.subject_kind, row.subject) for row in rows if row.effect == Effect.ALLOW and not row.expires_at}
+    denied = {(row.subject_kind, row.subject) for row in rows if row.effect == Effect.DENY}
+    found = sorted((kinds[kind], name) for kind, name in allowed - denied)
     return [{"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name} for kind, name in found]
 
 
