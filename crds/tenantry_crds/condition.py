@@ -42,6 +42,7 @@ class Phase(StrEnum):
     PENDING = "Pending"
     READY = "Ready"
     TERMINATING = "Terminating"
+    UNKNOWN = "Unknown"
 
 
 class Condition(Value):

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from tenantry_crds.meta import Condition, ConditionType, DeletionPolicy, Status
+from tenantry_crds.meta import Condition, ConditionType, DeletionPolicy, Phase, Status
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.errors import ProvisionFailed
@@ -36,8 +36,16 @@ from tenantry_operator.removal import Removal
 from tenantry_operator.rotation import Rotation
 from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused, WorkspaceWaiting
 from tenantry_operator.servers import Offer, Servers
-from tenantry_operator.sources import Declared, Patience, Source
-from tenantry_operator.status import conditions_of, orphaned, project_status, terminating, workspace_status
+from tenantry_operator.sources import Declared, Patience, Source, Unreadable
+from tenantry_operator.status import (
+    conditions_of,
+    orphaned,
+    project_status,
+    refused,
+    terminating,
+    unreadable,
+    workspace_status,
+)
 from tenantry_operator.trust import Trust
 
 __all__ = ["Outcome", "Reconciler"]
@@ -77,7 +85,24 @@ class Reconciler:
     public_url: str = ""
 
     def reconcile(self, key: Key) -> Outcome:
-        return self._workspace(key) if isinstance(key, WorkspaceKey) else self._project(key)
+        try:
+            return self._workspace(key) if isinstance(key, WorkspaceKey) else self._project(key)
+        except Unreadable as problem:
+            return self._leave_alone(key, str(problem))
+
+    def _leave_alone(self, key: Key, problem: str) -> Outcome:
+        """Nobody knows what is wanted: whatever was made before it became unreadable stays as it is."""
+        if self._is_published(key):
+            self.source.report_ready(key, unreadable(problem), Phase.UNKNOWN)
+        else:
+            self.source.report_ready(key, refused(problem), Phase.FAILED)
+        return Outcome.WELL
+
+    def _is_published(self, key: Key) -> bool:
+        if isinstance(key, WorkspaceKey):
+            return key in self.catalog.workspaces()
+        published = self.catalog.project(key)
+        return published is not None and not published.retired
 
     def _workspace(self, key: WorkspaceKey) -> Outcome:
         try:
@@ -140,6 +165,8 @@ class Reconciler:
             found = self.source.workspace(WorkspaceKey(key.workspace))
         except Patience:
             return None
+        except Unreadable as problem:
+            raise Unreadable(f"its Workspace {key.workspace} cannot be read: {problem}") from problem
         return None if found is None or found.removed else found
 
     def _end_project(self, key: ProjectKey, declared: Declared[Project] | None) -> Outcome:

@@ -22,9 +22,10 @@ __all__ = [
     "is_ready",
     "orphaned",
     "project_status",
-    "refused_status",
+    "refused",
     "retired",
     "terminating",
+    "unreadable",
     "workspace_status",
 ]
 
@@ -94,10 +95,14 @@ def terminating(obstacle: str) -> Status:
     return Status(phase=Phase.TERMINATING, conditions=(_condition(ConditionType.READY, probe, 0),))
 
 
-def refused_status(problem: str) -> Status:
-    """Return the status of a resource that could never be read. No version of it is in force."""
-    probe = Probe(False, "Invalid", f"nothing is made of it: {problem}")
-    return Status(phase=Phase.FAILED, conditions=(_condition(ConditionType.READY, probe, 0),))
+def refused(problem: str) -> Condition:
+    """Return `Ready` of a resource that could never be read. No version of it is in force."""
+    return _condition(ConditionType.READY, Probe(False, "Invalid", f"nothing is made of it: {problem}"), 0)
+
+
+def unreadable(problem: str) -> Condition:
+    """Return `Ready` of a resource that something was made of, and that can be read no more."""
+    return _unknown("Unreadable", f"what was made of it stays as it is, until it can be read again: {problem}")
 
 
 def _workspace_phase(refusal: WorkspaceRefused | None) -> Phase:
@@ -190,6 +195,10 @@ def _condition(kind: ConditionType, probe: Probe, generation: int) -> Condition:
         message=_cut(probe.message),
         observed_generation=generation,
     )
+
+
+def _unknown(reason: str, message: str) -> Condition:
+    return Condition(type=ConditionType.READY, status=ConditionStatus.UNKNOWN, reason=reason, message=_cut(message))
 
 
 def _cut(message: str) -> str:

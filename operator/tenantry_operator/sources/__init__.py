@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from tenantry_crds.meta import Condition, Status
+from tenantry_crds.meta import Condition, Phase, Status
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.sources.resources import Resource
 
-__all__ = ["Declared", "Patience", "Reporter", "Source", "Watched"]
+__all__ = ["Declared", "Patience", "Reporter", "Source", "Unreadable", "Watched"]
 
 R = TypeVar("R", Workspace, Project)
 
 
 class Patience(OperatorError):
     """It is too early for what follows from a deletion; the message says until when."""
+
+
+class Unreadable(OperatorError):
+    """It is declared, and no version of it is known that can be read; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,11 @@ class Source(Protocol):
     def declared(self) -> Collection[Key]:
         """Return all that is declared, and what was removed and not released."""
 
-    def workspace(self, key: WorkspaceKey) -> Declared[Workspace] | None: ...
+    def workspace(self, key: WorkspaceKey) -> Declared[Workspace] | None:
+        """Return what is in force; None for what is not declared, or went unread. Raises Patience and Unreadable."""
 
-    def project(self, key: ProjectKey) -> Declared[Project] | None: ...
+    def project(self, key: ProjectKey) -> Declared[Project] | None:
+        """The same for a project."""
 
     def release(self, key: Key) -> None:
         """What follows from the removal is done: forget it. Nothing happens if it was declared again."""
@@ -63,6 +69,9 @@ class Source(Protocol):
 
     def report_project(self, key: ProjectKey, status: Status) -> None:
         """The same for a project."""
+
+    def report_ready(self, key: Key, ready: Condition, phase: Phase) -> None:
+        """Show this one condition, and leave the others as they are."""
 
     def announce(self, key: Key, condition: Condition) -> None:
         """Tell people of a transition."""

@@ -17,7 +17,7 @@ import structlog
 import watchfiles
 
 from tenantry_crds.manifest import InvalidManifest, parse
-from tenantry_crds.meta import Condition, Status
+from tenantry_crds.meta import Condition, Phase, Status
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
@@ -101,6 +101,9 @@ class Directory:
         """Files say what people want. How things are, the catalog says."""
 
     def report_project(self, key: ProjectKey, status: Status) -> None:
+        """See `report_workspace`."""
+
+    def report_ready(self, key: Key, ready: Condition, phase: Phase) -> None:
         """See `report_workspace`."""
 
     def announce(self, key: Key, condition: Condition) -> None:

@@ -8,22 +8,23 @@ is therefore not needed, and nothing is written at rest: see docs/decisions/0007
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import Any, Final, TypeVar
 
 import structlog
+from pydantic import ValidationError
 
-from tenantry_crds.meta import API_VERSION, FINALIZER, Condition, ConditionStatus, ConditionType, DeletionPolicy, Status
+from tenantry_crds.meta import API_VERSION, FINALIZER, Condition, ConditionType, DeletionPolicy, Phase, Status
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.errors import OperatorError
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
-from tenantry_operator.sources import Declared, Patience, Reporter
+from tenantry_operator.sources import Declared, Patience, Reporter, Unreadable
 from tenantry_operator.sources.resources import Resource, Shelf
 from tenantry_operator.sources.watching import watch
-from tenantry_operator.status import dated, refused_status
+from tenantry_operator.status import dated, refused
 
 __all__ = ["Kubernetes"]
 
@@ -91,17 +92,17 @@ class Kubernetes:
         return self._shelf.keys()
 
     def workspace(self, key: WorkspaceKey) -> Declared[Workspace] | None:
-        found = self._shelf.get(key)
+        found = self._known(key)
         return self._declared(found, found.good) if found and isinstance(found.good, Workspace) else None
 
     def project(self, key: ProjectKey) -> Declared[Project] | None:
-        found = self._shelf.get(key)
+        found = self._known(key)
         return self._declared(found, found.good) if found and isinstance(found.good, Project) else None
 
     def release(self, key: Key) -> None:
         found = self._shelf.get(key)
         if found and found.going_since:
-            self._write_finalizers(found, [name for name in found.finalizers if name != FINALIZER])
+            self._let_go(found)
 
     def protect(self, key: Key, *, wanted: bool) -> None:
         found = self._shelf.get(key)
@@ -116,12 +117,26 @@ class Kubernetes:
     def report_project(self, key: ProjectKey, status: Status) -> None:
         self._report(key, status)
 
+    def report_ready(self, key: Key, ready: Condition, phase: Phase) -> None:
+        if found := self._shelf.get(key):
+            self._write_ready(found, ready, phase)
+
     def announce(self, key: Key, condition: Condition) -> None:
         if found := self._shelf.get(key):
             self._reporter.announce(found, condition)
 
     def note(self, event: str | None, document: dict[str, Any]) -> None:
-        """Take what a watch or a list says; `DELETED` is the one event that is not in the document itself."""
+        """Take what a watch or a list says; `DELETED` is the one event that is not in the document itself. Nothing that
+        one resource holds keeps the others from being heard.
+        """
+        try:
+            self._note(event, document)
+        except Exception as error:  # noqa: BLE001  the outer boundary of what people write
+            metadata = document["metadata"]
+            place = {"kind": document["kind"], "name": metadata["name"], "namespace": metadata.get("namespace", "")}
+            log.warning("resource not noted: report this", **place, reason=f"{type(error).__name__}: {error}"[:500])
+
+    def _note(self, event: str | None, document: dict[str, Any]) -> None:
         if event == "DELETED":
             gone = self._shelf.remove(document)
             if gone and gone.key:
@@ -129,9 +144,21 @@ class Kubernetes:
             return
         resource, news = self._shelf.put(document)
         if news and resource.problem:
-            self._refuse(resource)
+            log.warning("manifest refused", kind=resource.kind, name=resource.name, namespace=resource.namespace,
+                        reason=resource.problem)  # fmt: skip
         if news and resource.key:
             self._changed(resource.key)
+        elif news:
+            self._answer_stray(resource)
+
+    def _known(self, key: Key) -> Resource | None:
+        """What is deleted before anybody could read it counts as gone: nobody knows its deletionPolicy, so its data is
+        kept, and its finalizer holds nobody up.
+        """
+        found = self._shelf.get(key)
+        if found and found.good is None and found.going_since is None:
+            raise Unreadable(found.problem)
+        return found
 
     def _declared(self, found: Resource, good: R) -> Declared[R]:
         """Whoever deletes has the time of grace to think better of it: deletionPolicy Retain, written then, holds. When
@@ -148,22 +175,33 @@ class Kubernetes:
         return Declared(resource, removed=True, problem=found.problem, removed_at=found.going_since)
 
     def _report(self, key: Key, status: Status) -> None:
-        found = self._shelf.get(key)
-        if found is None:
-            return
+        if found := self._shelf.get(key):
+            self._write_status(found, status)
+
+    def _answer_stray(self, stray: Resource) -> None:
+        """Nothing was ever made of it, and no key stands for it: what there is to say is said here."""
+        try:
+            if stray.going_since:
+                self._let_go(stray)
+            else:
+                self._write_ready(stray, refused(stray.problem), Phase.FAILED)
+        except OperatorError as error:
+            log.warning("status not written", name=stray.name, namespace=stray.namespace, reason=str(error))
+
+    def _write_ready(self, found: Resource, ready: Condition, phase: Phase) -> None:
+        generation = int(found.status.get("observedGeneration", 0))
+        others = [condition for condition in _conditions(found) if condition.type is not ConditionType.READY]
+        ready = ready.model_copy(update={"observed_generation": generation})
+        conditions = tuple(sorted((*others, ready), key=lambda condition: condition.type))
+        self._write_status(found, Status(phase=phase, observed_generation=generation, conditions=conditions))
+
+    def _write_status(self, found: Resource, status: Status) -> None:
         written = _written(status, found)
         if not written.items() <= found.status.items():
             self.note(None, self._reporter.write_status(found, written))
 
-    def _refuse(self, resource: Resource) -> None:
-        """Say in the resource itself what is wrong with it; where a better version is in force, Ready says so too."""
-        log.warning("manifest refused", kind=resource.kind, name=resource.name, namespace=resource.namespace,
-                    reason=resource.problem)  # fmt: skip
-        if resource.good is None:
-            try:
-                self._reporter.write_status(resource, _written(refused_status(resource.problem), resource))
-            except OperatorError as error:
-                log.warning("status not written", name=resource.name, reason=str(error))
+    def _let_go(self, found: Resource) -> None:
+        self._write_finalizers(found, [name for name in found.finalizers if name != FINALIZER])
 
     def _write_finalizers(self, found: Resource, finalizers: list[str]) -> None:
         if list(found.finalizers) != finalizers:
@@ -210,6 +248,8 @@ class Kubernetes:
             for which, version in self._reporter.versions(kind, self._namespaces).items():
                 if known.get(which, 0) < version:
                     behind.add((kind, *which))
+        for stray in self._shelf.strays():
+            self._answer_stray(stray)
         self._is_behind = bool(self._behind & behind)
         self._behind = frozenset(behind)
         if self._is_behind:
@@ -230,12 +270,14 @@ def _with_times(conditions: tuple[Condition, ...], found: Resource) -> tuple[Con
     """The catalog's have their times already; others keep the time of the same status before."""
     if all(condition.last_transition_time for condition in conditions):
         return conditions
-    return dated(conditions, _conditions(found), datetime.now(UTC).replace(microsecond=0))
+    return dated(conditions, tuple(_conditions(found)), datetime.now(UTC).replace(microsecond=0))
 
 
-def _conditions(found: Resource) -> tuple[Condition, ...]:
-    known = found.status.get("conditions", ())
-    types, statuses = set(ConditionType), set(ConditionStatus)
-    return tuple(
-        Condition.model_validate(one) for one in known if one.get("type") in types and one.get("status") in statuses
-    )
+def _conditions(found: Resource) -> Iterator[Condition]:
+    """What another version of the operator wrote may say nothing to this one."""
+    for written in found.status.get("conditions", ()):
+        try:
+            condition = Condition.model_validate(written)
+        except ValidationError:
+            continue
+        yield condition

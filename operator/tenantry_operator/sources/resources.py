@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from tenantry_crds.manifest import InvalidManifest, parse
+from tenantry_crds.meta import NAMESPACE_PREFIX
 from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
-from tenantry_operator.facts import Key, ProjectKey
-from tenantry_operator.sources.files import key_of
+from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 
 __all__ = ["Resource", "Shelf"]
 
 Document = Mapping[str, Any]
+
+# Of a problem: it may name what somebody wrote, at any length.
+_MOST: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,12 @@ class Resource:
 
     @property
     def key(self) -> Key | None:
-        """Whose it is; None where its namespace or name cannot be any workspace's or project's."""
-        return key_of(self.good) if self.good else None
+        """Whose it is, also where nothing else of it can be read; None for a project that is in no workspace."""
+        if self.kind == "Workspace":
+            return WorkspaceKey(self.name)
+        if not self.namespace.startswith(NAMESPACE_PREFIX):
+            return None
+        return ProjectKey(self.namespace.removeprefix(NAMESPACE_PREFIX), self.name)
 
 
 class Shelf:
@@ -84,6 +91,11 @@ class Shelf:
         with self._lock:
             return sorted(self._by_key, key=lambda key: (isinstance(key, ProjectKey), key))
 
+    def strays(self) -> list[Resource]:
+        """Return those that are no workspace's and no project's."""
+        with self._lock:
+            return [resource for resource in self._all.values() if resource.key is None]
+
     def versions(self, kind: str) -> dict[tuple[str, str], int]:
         with self._lock:
             return {which[1:]: found.version for which, found in self._all.items() if which[0] == kind}
@@ -128,9 +140,17 @@ def _read(document: Document, known: Resource | None) -> Resource:
         going_since=datetime.fromisoformat(metadata["deletionTimestamp"]) if "deletionTimestamp" in metadata else None,
     )
     try:
-        # The status is ours: what an older operator wrote there is no mistake of anybody's.
-        declared = {field: value for field, value in document.items() if field != "status"}
-        return replace(read, good=parse(declared))
+        return replace(read, good=_parsed(document))
     except InvalidManifest as error:
-        before = known.good if known and known.uid == read.uid else None
-        return replace(read, good=before, problem=str(error))
+        problem = str(error)
+    except Exception as error:  # noqa: BLE001  the outer boundary of what people write
+        problem = (
+            f"this version of the operator cannot read it ({type(error).__name__}): write it anew, and report this"
+        )
+    before = known.good if known and known.uid == read.uid else None
+    return replace(read, good=before, problem=problem[:_MOST])
+
+
+def _parsed(document: Document) -> Workspace | Project:
+    """The status is ours: what an older operator wrote there is no mistake of anybody's."""
+    return parse({field: value for field, value in document.items() if field != "status"})
