@@ -59,6 +59,8 @@ class Files:
             return File(name, problems=(Problem("", f"cannot be read: {error}"),))
         except yaml.YAMLError as error:
             return File(name, problems=(Problem("", f"is not YAML: {' '.join(str(error).split())}"),))
+        except Exception as error:  # noqa: BLE001  the outer boundary of what people write: PyYAML lets out any error
+            return File(name, problems=(Problem("", f"holds a value that cannot be read: {error}"),))
         # A full disk, or an editor in the middle of its work, leaves an empty file behind.
         if not documents:
             return File(name, problems=(Problem("", "is empty: delete the file if what it declared shall go"),))
@@ -97,6 +99,8 @@ class _StrictLoader(yaml.CSafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # No mapping of Python's can have it as a key; PyYAML says so.
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value} stands twice", key.start_mark)
             seen.add(key.value)

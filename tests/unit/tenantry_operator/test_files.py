@@ -46,6 +46,10 @@ def test_other_files_are_not_looked_at(tmp_path: Path, name: str) -> None:
         (PROJECT.replace("group:a", "nobody"), "Project roads spec.owner", "must be group:<name> or user:"),
         (PROJECT.replace("v1alpha1", "v9"), "Project roads apiVersion", "must be tenantry.dev/v1alpha1"),
         (PROJECT + "status: {", "", "is not YAML:"),
+        ("? [a]\n: b", "", "is not YAML: while constructing a mapping in"),
+        (PROJECT + "expires: 2027-13-01T00:00:00Z", "", "holds a value that cannot be read: month must be in 1..12"),
+        (PROJECT + f"runs: {'9' * 5000}", "", "holds a value that cannot be read:"),
+        ("a: !!timestamp soon", "", "holds a value that cannot be read:"),
     ],
 )
 def test_a_broken_file_names_the_field_and_the_reason(tmp_path: Path, text: str, field: str, reason: str) -> None:
