@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 def main() -> int:
-    """0 after SIGTERM or SIGINT. 1: another operator acts now, or the cluster cannot be reached. 2: a setting is wrong,
+    """0 after SIGTERM or SIGINT. 1: another operator may act, or the cluster cannot be reached. 2: a setting is wrong,
     and which; nothing was started.
     """
     _configure_logs()
@@ -46,7 +46,8 @@ def main() -> int:
         advice = "the operator must be able to write there"
         _log_setting("TENANTRY_STATE_DIRECTORY", f"{error.filename}: {error.strerror}; {advice}")
         return 2
-    return 1 if operator.run(stop) is False else 0
+    operator.run(stop)
+    return 0
 
 
 def _log_setting(name: str, message: str) -> None:

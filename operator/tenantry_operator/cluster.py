@@ -1,12 +1,12 @@
 """The operator of a cluster, put together: custom resources, PostgreSQL, buckets, and servers as pods.
 
-Several may run. The one that holds the Lease acts; when it loses it, it ends, and Kubernetes starts it anew as one that
-stands by. What was half done is finished by whoever acts next.
+Several may run. The one that holds the Lease acts; when it loses it, it ends at once, and Kubernetes starts it anew as
+one that stands by. What was half done is finished by whoever acts next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from datetime import timedelta
 from threading import Event
 
@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 
 class ClusterOperator:
-    """`run` until it is told to stop, or until another may act in its place."""
+    """`run` until it is told to stop; the process ends when another may act in its place."""
 
     def __init__(self, settings: ClusterSettings) -> None:
         self._settings = settings
@@ -69,28 +69,24 @@ class ClusterOperator:
             ready=lambda: {"started": True},
         )
 
-    def run(self, stop: Event) -> bool:
-        """Return whether it ended because it was told to; False when it lost the Lease."""
+    def run(self, stop: Event) -> None:
         self._health.start()
-        lost = Event()
         try:
             if self._lease.acquire(stop):
                 log.info("acts as the leader", pod=self._settings.pod)
                 self._metrics.leader.set(1)
-                self._lease.keep(_both(lost, stop))
+                self._lease.keep(lost=_end)
                 self._cluster.run(stop)
         finally:
             self._lease.release()
             self._health.stop()
-        return not lost.is_set()
 
 
-def _both(*events: Event) -> Callable[[], None]:
-    def set_all() -> None:
-        for event in events:
-            event.set()
-
-    return set_all
+def _end() -> None:
+    """At once: a call that is under way would go on for half a minute, and another acts before. Whoever acts next
+    finishes what was half done, as after a kill.
+    """
+    os._exit(1)
 
 
 class _Cluster:

@@ -1,4 +1,6 @@
-"""An API server that refuses most writes for half a minute: the operator gets through, once for each thing."""
+"""An API server that refuses most writes for half a minute: the operator gets through, once for each thing. One that
+answers nobody: whoever held the Lease has ended before another acts.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +45,20 @@ def test_after_a_storm_everything_is_there_once(installed: Installed, tmp_path: 
         assert sorted(name for (name,) in rows) == sorted(
             f"tnt_{installed.workspace}_{project}" for project in projects
         )
+
+
+def test_whoever_cannot_renew_the_lease_has_ended_before_another_acts(installed: Installed, tmp_path: Path) -> None:
+    with (
+        storm_before(installed.server.kubeconfig, tmp_path) as storm,
+        installed.running(via=storm.kubeconfig) as holder,
+    ):
+        until(lambda: holder.settled, deadline=30, what="the first to lead")
+        with installed.running("operator-1") as standby:
+            until(
+                lambda: standby.figures.get("tenantry_operator_leader") == 0, deadline=30, what="a second to stand by"
+            )
+            storm.answering.clear()
+            until(lambda: standby.leads or holder.process.exit_code is not None, deadline=60, what="the first to end")
+            assert holder.process.exit_code == 1
+            assert not standby.leads
+            until(lambda: standby.leads, deadline=30, what="the second to act")

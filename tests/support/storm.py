@@ -1,4 +1,6 @@
-"""A proxy before an API server that, while a storm lasts, answers most writes itself: with 409, 429 and 500 in turn."""
+"""A proxy before an API server that, while a storm lasts, answers most writes itself: with 409, 429 and 500 in turn; or
+that takes calls and answers none.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,12 @@ _ANSWERS: Final = (
 
 
 class Storm:
-    """`raging` while it is set. `kubeconfig` leads through the proxy."""
+    """`raging` while it is set, silent while `answering` is not. `kubeconfig` leads through the proxy."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
-        self.raging = Event()
+        self.raging, self.answering = Event(), Event()
+        self.answering.set()
         self.refused = 0
 
 
@@ -54,6 +57,7 @@ def storm_before(kubeconfig: Path, home: Path) -> Iterator[Storm]:
     try:
         yield storm
     finally:
+        storm.answering.set()
         server.shutdown()
         server.server_close()
 
@@ -66,6 +70,7 @@ def _handler(storm: Storm, upstream: str, trust: ssl.SSLContext, token: str) -> 
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            storm.answering.wait()
             # Not for the Lease: whoever cannot renew it ends, and nobody starts it again here.
             struck = storm.raging.is_set() and self.command in _WRITES and "/leases" not in self.path
             answer = next(answers) if struck else None

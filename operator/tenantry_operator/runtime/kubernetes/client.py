@@ -24,6 +24,8 @@ _JSON: Final = "application/json"
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=30)
 # Objects in one answer of a list: what is parsed at once stays small.
 _PAGE: Final = 200
+# Calls a second of what has a pace of its own.
+_APART: Final = 10.0
 # Kept open: one for each watch, and one for each call at a time.
 _CONNECTIONS: Final = 32
 _CONFLICT: Final = 409
@@ -55,11 +57,17 @@ class _Request(NamedTuple):
 class Client:
     """Thread-safe. Counts its writes by verb and kind in `writes`, for the metrics and for tests."""
 
-    def __init__(self, login: Login, pace: Pace) -> None:
-        self._login = login
+    def __init__(self, login: Login, pace: Pace, timeout: urllib3.Timeout = _TIMEOUT) -> None:
+        self._login, self._timeout = login, timeout
         self._pool = urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=login.trusted(), retries=False)
         self._pace = pace
         self.writes: dict[tuple[str, str], int] = {}
+
+    def apart(self, seconds: float) -> Client:
+        """Return another whose calls end after so many seconds and wait for no other's; it counts its writes here."""
+        other = Client(self._login, Pace(_APART), urllib3.Timeout(total=seconds))
+        other.writes = self.writes
+        return other
 
     def get(self, ref: Ref) -> Document | None:
         try:
@@ -146,12 +154,11 @@ class Client:
         content: str = _JSON,
     ) -> Document:
         with self._pace.turn():
-            response = self._send(_Request(method, path, query or [], body, content), _TIMEOUT)
-            said = response.read()
+            response = self._send(_Request(method, path, query or [], body, content), self._timeout)
+            said = _all_of(response)
         if response.status >= 300:  # noqa: PLR2004  the first that is no success
             raise _error(response.status, said)
-        answer: Document = json.loads(said)
-        return answer
+        return _object(said)
 
     def _send(self, request: _Request, timeout: urllib3.Timeout) -> urllib3.BaseHTTPResponse:
         # The cluster's signing keys have a type of their own.
@@ -174,6 +181,21 @@ class Client:
 def connect(per_second: float) -> Client:
     """As the pod's ServiceAccount, or else with the kubeconfig of `KUBECONFIG` or the usual place."""
     return Client(Login(), Pace(per_second))
+
+
+def _all_of(response: urllib3.BaseHTTPResponse) -> bytes:
+    try:
+        return response.read()
+    except urllib3.exceptions.HTTPError as error:
+        raise ClusterAway(f"the API server's answer broke off: {type(error).__name__}") from error
+
+
+def _object(said: bytes) -> Document:
+    try:
+        answer: Document = json.loads(said)
+    except ValueError as error:
+        raise ClusterAway("the API server's answer is no JSON: see what stands before it") from error
+    return answer
 
 
 def _events(stream: Any) -> Iterator[Document]:

@@ -1,7 +1,7 @@
 """Who of several operators acts: the one that holds the Lease. The others stand by.
 
-A holder that does not renew in time has lost it, whatever it thinks; so it stops acting some seconds before that. What
-counts is how long ago a change was *seen*, by a monotonic clock: the clocks of two nodes need not agree.
+A holder that does not renew in time has lost it, whatever it thinks; so it ends some seconds before that. What counts
+is how long ago a change was *seen*, by a monotonic clock: the clocks of two nodes need not agree.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from tenantry_operator.runtime.kubernetes.kinds import Ref
 __all__ = ["HolderWatch", "Lease"]
 
 _DURATION: Final = 15
-# A holder that could not renew for this long gives up, before another may take over.
+# A holder that could not renew for this long ends, before another may take over.
 _PATIENCE: Final = 10.0
 _TURN: Final = 2.0
+# For one call, so that one that hangs leaves time for another.
+_CALL: Final = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -51,12 +53,13 @@ class Lease:
     """`identity` is unique among the candidates: the pod's name."""
 
     def __init__(self, client: Client, namespace: str, name: str, identity: str) -> None:
-        self._client, self._identity = client, identity
+        # Nothing else that waits for the API server may keep a renewal waiting.
+        self._client, self._identity = client.apart(_CALL), identity
         self._ref = Ref("Lease", namespace, name)
         self._watch = HolderWatch()
         self._held_at = 0.0
         self._stop = Event()
-        self._thread: Thread | None = None
+        self._renewing: Thread | None = None
 
     def acquire(self, stop: Event) -> bool:
         """Wait until this one holds it: True. False when told to stop before."""
@@ -71,15 +74,17 @@ class Lease:
         return False
 
     def keep(self, lost: Callable[[], None]) -> None:
-        """Renew it in the background, and call `lost` when that was impossible for too long."""
-        self._thread = Thread(target=self._renew, args=(lost,), name="lease", daemon=True)
-        self._thread.start()
+        """Renew it in the background; call `lost`, in time, when another has it or it could not be renewed."""
+        self._renewing = Thread(target=self._renew, args=(lost,), name="lease", daemon=True)
+        self._renewing.start()
+        # Of its own, because a renewal that hangs says nothing.
+        Thread(target=self._await_end, args=(lost,), name="end of the lease", daemon=True).start()
 
     def release(self) -> None:
         """Let the next one act at once."""
         self._stop.set()
-        if self._thread:
-            self._thread.join()
+        if self._renewing:
+            self._renewing.join()
         try:
             held = self._client.get(self._ref)
             if held and held["spec"].get("holderIdentity") == self._identity:
@@ -89,18 +94,26 @@ class Lease:
 
     def _renew(self, lost: Callable[[], None]) -> None:
         while not self._stop.wait(_TURN):
-            if not self._try() and time.monotonic() - self._held_at > _PATIENCE:
+            if self._try() is False:
+                log.error("lease lost: another operator acts", lease=self._ref.name)
+                lost()
+                return
+
+    def _await_end(self, lost: Callable[[], None]) -> None:
+        while not self._stop.wait(max(0.0, self._held_at + _PATIENCE - time.monotonic())):
+            if time.monotonic() - self._held_at >= _PATIENCE:
                 log.error("lease lost: another operator may act", lease=self._ref.name)
                 lost()
                 return
 
-    def _try(self) -> bool:
+    def _try(self) -> bool | None:
+        """Say whether it is ours now; None when the API server says nothing."""
         before = time.monotonic()
         try:
             mine = self._claim()
         except OperatorError as error:
             log.warning("lease cannot be reached", reason=str(error))
-            return False
+            return None
         if mine:
             self._held_at = before
         return mine
