@@ -6,6 +6,7 @@ missed, and what is idle.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Event, Thread
@@ -15,6 +16,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from tenantry_catalog.engine import libpq_url
 from tenantry_operator.backends import Use
@@ -25,6 +27,8 @@ __all__ = ["Demand"]
 _POLL_SECONDS: Final = 1.0
 _FIRST_DELAY: Final = 0.1
 _LAST_DELAY: Final = 2.0
+# PostgreSQL that is started anew is soon back: not each resource has to say so.
+_PATIENCE: Final = 10.0
 
 _USES: Final = """
 SELECT workspace, project, d.wanted_at IS NOT NULL, coalesce(now() - greatest(b.since, d.used_at), interval '0')
@@ -37,15 +41,21 @@ log = structlog.get_logger(__name__)
 
 class Demand:
     """`seen` is called with the use of each backend that is wanted or runs; `connected` after each connection, because
-    anything may have happened before.
+    anything may have happened before; `away` once when there was none for some time.
     """
 
     def __init__(
-        self, url: SecretStr, *, seen: Callable[[ProjectKey, Use], None], connected: Callable[[], None]
+        self,
+        url: SecretStr,
+        *,
+        seen: Callable[[ProjectKey, Use], None],
+        connected: Callable[[], None],
+        away: Callable[[], None],
     ) -> None:
         self._url = libpq_url(url.get_secret_value())
         self._seen = seen
-        self._connected = connected
+        self._connected, self._away = connected, away
+        self._outage = _Outage()
         self._stop = Event()
         self._thread = Thread(target=self._run, name="demand", daemon=True)
 
@@ -61,19 +71,17 @@ class Demand:
             self._thread.join()
 
     def _run(self) -> None:
-        delay, lost = _FIRST_DELAY, False
+        delay = _FIRST_DELAY
         while not self._stop.is_set():
             try:
                 with self._listening() as connection:
-                    if lost:
-                        log.info("the catalog answers again")
-                    delay, lost = _FIRST_DELAY, False
+                    delay = _FIRST_DELAY
+                    self._outage.ends()
                     self._connected()
                     self._listen(connection)
-            except psycopg.Error as error:
-                if not lost:
-                    log.warning("waiting for the catalog's PostgreSQL", reason=str(error).strip().splitlines()[0])
-                lost = True
+            except (psycopg.Error, SQLAlchemyError) as error:  # The one is ours, the other of whoever was called.
+                if self._outage.lasts((str(error).strip() or "-").splitlines()[0]):
+                    self._away()
                 self._stop.wait(delay)
                 delay = min(delay * 2, _LAST_DELAY)
 
@@ -91,3 +99,25 @@ class Demand:
             for notification in connection.notifies(timeout=_POLL_SECONDS):
                 workspace, _, project = notification.payload.partition("/")
                 self._seen(ProjectKey(workspace, project), Use(wanted=True, idle=timedelta(0)))
+
+
+class _Outage:
+    """Says once when PostgreSQL goes, and once when it is back."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._told = False
+
+    def lasts(self, reason: str) -> bool:
+        """Return True once, when it has lasted for long."""
+        if self._since is None:
+            self._since = time.monotonic()
+            log.warning("waiting for the catalog's PostgreSQL", reason=reason)
+        news = not self._told and time.monotonic() - self._since > _PATIENCE
+        self._told = self._told or news
+        return news
+
+    def ends(self) -> None:
+        if self._since is not None:
+            log.info("the catalog answers again")
+        self._since, self._told = None, False

@@ -74,7 +74,9 @@ class Operator:
         self._attending = WorkQueue[ProjectKey]("attend", self._attend, _ATTENDANTS)
         self._catalog, self._backends = Catalog(self._engine), Backends(self._engine)
         self._parts = build(self._engine, Calls(self._changed, self._touched))
-        self._demand = Demand(catalog_url, seen=self._seen, connected=self._look_at_everything)
+        self._demand = Demand(
+            catalog_url, seen=self._seen, connected=self._look_at_everything, away=self._look_at_what_is_declared
+        )
 
     @property
     def due(self) -> int:
@@ -146,6 +148,11 @@ class Operator:
             self._reconciling.add(key)
             if isinstance(key, ProjectKey):
                 self._attending.add(key)
+
+    def _look_at_what_is_declared(self) -> None:
+        """The catalog is away, and each resource has to say so."""
+        for key in self._parts.source.declared():
+            self._reconciling.add(key)
 
     def _close(self) -> None:
         parts = (self._demand, self._parts.source, self._reconciling, self._attending)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from tenantry_crds.meta import Condition, ConditionType, DeletionPolicy, Phase, Status
 from tenantry_crds.project import Project
@@ -27,6 +28,7 @@ from tenantry_operator.facts import (
     WorkspacePlan,
 )
 from tenantry_operator.observe import Applied, Observer
+from tenantry_operator.outage import catalog_trouble
 from tenantry_operator.plan.project import plan_project
 from tenantry_operator.plan.server import plan_server
 from tenantry_operator.plan.workspace import plan_workspace
@@ -85,6 +87,14 @@ class Reconciler:
     public_url: str = ""
 
     def reconcile(self, key: Key) -> Outcome:
+        """Raises what PostgreSQL says of the catalog, after it was reported: whoever called tries again."""
+        try:
+            return self._reconcile(key)
+        except SQLAlchemyError as error:
+            self.source.report_ready(key, catalog_trouble(error), Phase.UNKNOWN)
+            raise
+
+    def _reconcile(self, key: Key) -> Outcome:
         try:
             return self._workspace(key) if isinstance(key, WorkspaceKey) else self._project(key)
         except Unreadable as problem:

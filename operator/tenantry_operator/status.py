@@ -25,6 +25,7 @@ __all__ = [
     "refused",
     "retired",
     "terminating",
+    "unknown",
     "unreadable",
     "workspace_status",
 ]
@@ -102,7 +103,12 @@ def refused(problem: str) -> Condition:
 
 def unreadable(problem: str) -> Condition:
     """Return `Ready` of a resource that something was made of, and that can be read no more."""
-    return _unknown("Unreadable", f"what was made of it stays as it is, until it can be read again: {problem}")
+    return unknown("Unreadable", f"what was made of it stays as it is, until it can be read again: {problem}")
+
+
+def unknown(reason: str, message: str) -> Condition:
+    """Return `Ready` where nobody can say whether it is."""
+    return Condition(type=ConditionType.READY, status=ConditionStatus.UNKNOWN, reason=reason, message=_cut(message))
 
 
 def _workspace_phase(refusal: WorkspaceRefused | None) -> Phase:
@@ -195,10 +201,6 @@ def _condition(kind: ConditionType, probe: Probe, generation: int) -> Condition:
         message=_cut(probe.message),
         observed_generation=generation,
     )
-
-
-def _unknown(reason: str, message: str) -> Condition:
-    return Condition(type=ConditionType.READY, status=ConditionStatus.UNKNOWN, reason=reason, message=_cut(message))
 
 
 def _cut(message: str) -> str:

@@ -27,7 +27,7 @@ WORDS: Final[Mapping[str, frozenset[str]]] = {
     "condition.reason": frozenset(),
 }
 # What is made with a reason, and which of its arguments that is.
-MADE_WITH: Final = {"Probe": 1, "WorkspaceRefused": 0, "WorkspaceWaiting": 0, "_unknown": 0}
+MADE_WITH: Final = {"Probe": 1, "WorkspaceRefused": 0, "WorkspaceWaiting": 0, "unknown": 0}
 
 
 def _section(title: str) -> str:

@@ -129,4 +129,7 @@ def _is_superuser(connection: Connection) -> bool:
 
 
 def _words(error: psycopg.Error) -> str:
-    return (error.diag.message_primary or str(error)).strip().splitlines()[0]
+    said = (error.diag.message_primary or str(error) or type(error).__name__).strip().splitlines()[0]
+    # Only a server that was reached gives a code.
+    advice = "" if error.sqlstate else ": see that it runs, and that TENANTRY_PROVISION_URL leads to it"
+    return f"{said}{advice}"
