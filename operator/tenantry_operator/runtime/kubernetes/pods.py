@@ -31,7 +31,7 @@ from tenantry_operator.runtime.kubernetes.counting import Counting
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 from tenantry_operator.runtime.kubernetes.live import Live
 
-__all__ = ["KubernetesRuntime"]
+__all__ = ["KubernetesRuntime", "guard_name"]
 
 _ABSENT: Final = "its Deployment is not there yet"
 # Reasons of a waiting container that somebody has to do something about.
@@ -116,17 +116,17 @@ class KubernetesRuntime:
         self._addresses.pop(key, None)
 
     def forget(self, key: ProjectKey) -> None:
-        self._passwords.remove(_guard_name(key))
+        self._passwords.remove(guard_name(key))
 
     def close(self) -> None:
         """Pods outlive the operator."""
 
     def _guard(self, key: ProjectKey) -> SecretStr:
         """What the guard asks for, made once: pods of two generations then admit the same door."""
-        secret = self._passwords.read(_guard_name(key))
+        secret = self._passwords.read(guard_name(key))
         if secret is None:
             secret = SecretStr(secrets.token_urlsafe(32))
-            self._passwords.write(_guard_name(key), secret)
+            self._passwords.write(guard_name(key), secret)
         return secret
 
     def _in_our_namespace(self, key: ProjectKey) -> bool:
@@ -175,7 +175,8 @@ def _deployment_of(key: ProjectKey) -> Ref:
     return Ref("Deployment", namespace(key), backend_name(key))
 
 
-def _guard_name(key: ProjectKey) -> str:
+def guard_name(key: ProjectKey) -> str:
+    """Return what the guard's secret is kept under."""
     return f"guard.{database_name(key)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from threading import Lock
 from typing import Final
@@ -14,7 +15,7 @@ from tenantry_operator.plan.objects.pod import encoded
 from tenantry_operator.runtime.kubernetes.client import Client
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 
-__all__ = ["ClusterSecrets"]
+__all__ = ["ClusterSecrets", "secret_name"]
 
 _COMPONENT: Final = "credential"
 _KEY: Final = "value"
@@ -66,8 +67,15 @@ class ClusterSecrets:
             self._known.pop(self._name(name), None)
 
     def _name(self, name: str) -> str:
-        """No underscore in a Secret's name, and no dot in a project's: what stands for it is unique."""
-        return f"{self._site.installation}.{name.replace('_', '.').replace('~', '.')}"
+        return secret_name(self._site.installation, name)
 
     def _labels(self) -> dict[str, str]:
         return common_labels(_COMPONENT, self._site)
+
+
+def secret_name(installation: str, name: str) -> str:
+    """Return what the Secret is called that a secret is kept in. No underscore is in a Secret's name, and no dot in a
+    project's: what stands for it is unique. A long name that was cut may end with a hyphen, which no part of a Secret's
+    name does; the hash behind it tells it apart.
+    """
+    return f"{installation}.{re.sub('-*[_~]', '.', name)}"
