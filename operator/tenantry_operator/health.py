@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 __all__ = ["Health"]
+
+_SECONDS: Final = 5
 
 Checks = Callable[[], Mapping[str, bool]]
 
@@ -55,6 +58,9 @@ def _figures(registry: CollectorRegistry) -> Page:
 
 def _handler(pages: Mapping[str, Page]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        # For whoever connects and says nothing: each has a thread.
+        timeout = _SECONDS
+
         def do_GET(self) -> None:  # noqa: N802  the library's own name
             page = pages.get(self.path)
             status, kind, body = page() if page else (404, "text/plain", b"no such page\n")

@@ -8,6 +8,7 @@ from tenantry_crds.meta import GROUP, NAMESPACE_PREFIX
 from tenantry_operator.facts import Key, ProjectKey, Site
 
 __all__ = [
+    "BACKEND_PREFIX",
     "COMPONENT",
     "INSTALLATION",
     "MANAGER",
@@ -26,6 +27,7 @@ __all__ = [
 # An object as JSON has it.
 Manifest = dict[str, Any]
 
+BACKEND_PREFIX: Final = "mlflow-"
 MANAGER: Final = "tenantry-operator"
 COMPONENT: Final = "app.kubernetes.io/component"
 INSTALLATION: Final = f"{GROUP}/installation"
@@ -42,7 +44,7 @@ def namespace(key: Key) -> str:
 
 def backend_name(key: ProjectKey) -> str:
     """Return the one name of all that a project has in its namespace; at most 47 characters."""
-    return f"mlflow-{key.project}"
+    return BACKEND_PREFIX + key.project
 
 
 def common_labels(component: str, site: Site) -> dict[str, str]:
@@ -56,7 +58,7 @@ def common_labels(component: str, site: Site) -> dict[str, str]:
 
 
 def labels(key: Key, site: Site) -> dict[str, str]:
-    """Return what says whose an object is: pruning and watching go by these."""
+    """Return what says whose an object is, to people and to selectors."""
     common = common_labels("backend" if isinstance(key, ProjectKey) else "workspace", site)
     return common | {WORKSPACE: key.workspace} | ({PROJECT: key.project} if isinstance(key, ProjectKey) else {})
 

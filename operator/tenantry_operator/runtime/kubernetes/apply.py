@@ -27,7 +27,7 @@ class Applier:
         self._client, self._live = client, live
 
     def apply(self, key: Key, objects: Iterable[Manifest]) -> None:
-        """Bring all that carries the labels of `key` to what is planned. A half-done call is finished by the next."""
+        """Bring all that is named after `key` to what is planned. A half-done call is finished by the next."""
         planned = [stamped(document) for document in objects]
         for document in planned:
             self._ensure(document)

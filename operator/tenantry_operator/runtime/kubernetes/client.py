@@ -22,8 +22,8 @@ Document = dict[str, Any]
 
 _JSON: Final = "application/json"
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=30)
-# Objects in one answer of a list: what is parsed at once stays small.
-_PAGE: Final = 200
+# Objects in one answer of a list: somebody else's may be a megabyte each, and what is parsed at once stays small.
+_PAGE: Final = 25
 # Calls a second of what has a pace of its own.
 _APART: Final = 10.0
 # Kept open: one for each watch, and one for each call at a time.

@@ -1,7 +1,8 @@
 """What the operator has made on the cluster, as it is there now: filled by lists and watches, read by everybody.
 
 Small: an object is kept compressed, without what the API server adds for itself. A thousand projects are some
-megabytes.
+megabytes. Anybody can put our label on something, in a namespace of their own too: only what has a name that we give,
+where we give it, is kept.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Any, Final
 
+from tenantry_crds.meta import NAMESPACE_PREFIX
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
-from tenantry_operator.plan.objects.metadata import PROJECT, WORKSPACE
+from tenantry_operator.plan.objects.metadata import BACKEND_PREFIX
+from tenantry_operator.plan.objects.workspace import NAME
 from tenantry_operator.runtime.kubernetes.client import Document
 from tenantry_operator.runtime.kubernetes.kinds import KINDS, Ref, ref_of
 
@@ -41,7 +44,7 @@ class Live:
         return {"apiVersion": KINDS[ref.kind].api_version, "kind": ref.kind, **json.loads(zlib.decompress(found[1]))}
 
     def of(self, key: Key) -> frozenset[Ref]:
-        """Return all that carries the labels of this key."""
+        """Return all that is named after this key."""
         with self._lock:
             return frozenset(self._by_key.get(key, ()))
 
@@ -51,11 +54,14 @@ class Live:
 
     def put(self, kind: str, document: Mapping[str, Any]) -> Key | None:
         """Remember an object; return whose it is if this is news. An older version than the known one is none."""
-        ref, key, version = ref_of(kind, document), key_of(document), _version(document)
+        ref, version = ref_of(kind, document), _version(document)
+        key = key_of(ref)
+        if key is None:
+            return None
         kept = zlib.compress(json.dumps(_essence(kind, document), sort_keys=True).encode(), 1)
         with self._lock:
             known = self._objects.get(ref)
-            if key is None or (known and (known[0] >= version or known[1] == kept)):
+            if known and (known[0] >= version or known[1] == kept):
                 return None
             self._objects[ref] = version, kept
             self._by_key[key].add(ref)
@@ -63,7 +69,8 @@ class Live:
 
     def remove(self, kind: str, document: Mapping[str, Any]) -> Key | None:
         """Forget an object that is gone, unless a newer one has its name; return whose it was."""
-        ref, key = ref_of(kind, document), key_of(document)
+        ref = ref_of(kind, document)
+        key = key_of(ref)
         with self._lock:
             known = self._objects.get(ref)
             if known and known[0] > _version(document):
@@ -89,14 +96,19 @@ class Live:
         return owners
 
 
-def key_of(document: Mapping[str, Any]) -> Key | None:
-    """Return whose an object is, by its labels; None when it carries none of ours."""
-    labels = document["metadata"].get("labels", {})
-    if WORKSPACE not in labels:
+def key_of(ref: Ref) -> Key | None:
+    """Return whose an object is, by its name: labels may be edited, and then it is drift of whose it was. None where we
+    give no such name.
+    """
+    place = ref.name if ref.kind == "Namespace" else ref.namespace
+    if not place.startswith(NAMESPACE_PREFIX):
         return None
-    if PROJECT in labels:
-        return ProjectKey(labels[WORKSPACE], labels[PROJECT])
-    return WorkspaceKey(labels[WORKSPACE])
+    workspace = place.removeprefix(NAMESPACE_PREFIX)
+    if ref.kind == "Namespace" or ref.name == NAME:
+        return WorkspaceKey(workspace)
+    if not ref.name.startswith(BACKEND_PREFIX):
+        return None
+    return ProjectKey(workspace, ref.name.removeprefix(BACKEND_PREFIX))
 
 
 def _version(document: Mapping[str, Any]) -> int:

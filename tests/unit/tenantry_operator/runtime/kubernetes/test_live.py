@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantry_operator.facts import ProjectKey, WorkspaceKey
+import pytest
+
+from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 from tenantry_operator.runtime.kubernetes.live import Live
 
@@ -12,9 +14,10 @@ ROADS = ProjectKey("vision", "roads")
 SERVICE = Ref("Service", "ws-vision", "mlflow-roads")
 
 
-def service(version: int, *, port: int = 80, project: str | None = "roads") -> dict[str, Any]:
-    labels = {"tenantry.dev/workspace": "vision"} | ({"tenantry.dev/project": project} if project else {})
-    metadata = {"name": "mlflow-roads", "namespace": "ws-vision", "resourceVersion": str(version), "labels": labels}
+def service(
+    version: int, *, port: int = 80, name: str = "mlflow-roads", namespace: str = "ws-vision"
+) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace, "resourceVersion": str(version)}
     return {"metadata": metadata, "spec": {"port": port}, "status": {"loadBalancer": {}}}
 
 
@@ -22,11 +25,31 @@ def test_news_says_whose_it_is() -> None:
     live = Live()
     assert live.put("Service", service(1)) == ROADS
     assert live.of(ROADS) == {SERVICE}
-    assert live.put("Service", service(1, project=None) | {"metadata": service(1, project=None)["metadata"]}) is None
 
 
-def test_an_object_of_a_workspace_belongs_to_no_project() -> None:
-    assert Live().put("Service", service(1, project=None)) == WorkspaceKey("vision")
+@pytest.mark.parametrize(
+    ("kind", "name", "namespace", "whose"),
+    [
+        ("Namespace", "ws-vision", "", WorkspaceKey("vision")),
+        ("NetworkPolicy", "tenantry", "ws-vision", WorkspaceKey("vision")),
+        ("NetworkPolicy", "mlflow-roads", "ws-vision", ROADS),
+        ("Namespace", "vision", "", None),
+        ("Secret", "mlflow-roads", "vision", None),
+        ("Secret", "huge", "ws-vision", None),
+    ],
+)
+def test_what_has_no_name_that_we_give_is_not_kept(kind: str, name: str, namespace: str, whose: Key | None) -> None:
+    live = Live()
+    assert live.put(kind, service(1, name=name, namespace=namespace)) == whose
+    assert (live.get(Ref(kind, namespace, name)) is not None) == (whose is not None)
+
+
+def test_an_object_whose_labels_are_edited_is_still_whose_it_was() -> None:
+    live = Live()
+    live.put("Service", service(1))
+    edited = service(2)
+    edited["metadata"]["labels"] = {"tenantry.dev/project": "signs"}
+    assert live.put("Service", edited) == ROADS
 
 
 def test_what_is_older_or_the_same_is_no_news() -> None:
@@ -60,12 +83,6 @@ def test_what_a_list_of_one_namespace_does_not_name_is_gone_from_that_namespace_
     assert live.keep_only("Service", "ws-vision", (), version=1) == {ROADS}
     assert live.get(SERVICE) is None
     assert live.of(ROADS) == frozenset()
-
-
-def test_an_object_without_our_labels_is_nobodys() -> None:
-    live = Live()
-    assert live.put("Service", {"metadata": {"name": "a", "namespace": "b", "resourceVersion": "1"}}) is None
-    assert live.get(Ref("Service", "b", "a")) is None
 
 
 def test_news_that_come_late_take_nothing_away_that_is_newer() -> None:
