@@ -32,7 +32,7 @@ def test_it_is_said_what_to_set_and_then_backends_trust_it_too(installed: Instal
         installed.create_project("roads")
         found = installed.until_condition(installed.path("roads"), "StorageReady", status="False")
         assert "the storage's certificate is refused" in found["message"]
-        assert "TENANTRY_STORAGE_CA_FILE, which is storage.caSecret of the chart" in found["message"]
+        assert "storage.caSecret of the chart (TENANTRY_STORAGE_CA_FILE)" in found["message"]
     with installed.running():
         installed.until_condition(installed.path("roads"), "StorageReady", status="True")
         installed.until_applied("roads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,7 +23,7 @@ SERVERS: dict[str, Callable[[], Any]] = {
     "versitygw": lambda: running_versity(TlsVersityServer),
     "minio": lambda: running_minio(TlsMinioServer),
 }
-CURE = "TENANTRY_STORAGE_CA_FILE, which is storage.caSecret of the chart"
+CURE = r"storage\.caSecret of the chart \(TENANTRY_STORAGE_CA_FILE\)"
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -70,7 +71,7 @@ def test_without_its_authority_it_is_said_which_setting_names_it(
             work(plan)
     for probe in (trusting_others.stores, trusting_others.confined):
         assert not probe(plan, key).ok
-        assert CURE in probe(plan, key).message
+        assert re.search(CURE, probe(plan, key).message)
 
 
 def test_the_users_api_is_asked_with_the_same_trust(place: Place, plan: BucketPlan, stranger: Path) -> None:
@@ -95,4 +96,4 @@ def test_a_certificate_for_another_name_is_no_question_of_authority(place: Place
     misnamed = str(place.server.settings.endpoint).replace("127.0.0.1", "localhost")
     probe = place.provisioner(endpoint=misnamed).stores(plan, place.provisioner().ensure(plan))
     assert "check storage.endpoint of the chart (TENANTRY_STORAGE_ENDPOINT)" in probe.message
-    assert CURE not in probe.message
+    assert not re.search(CURE, probe.message)

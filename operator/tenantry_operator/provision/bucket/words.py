@@ -23,6 +23,7 @@ from tenantry_operator.errors import ProvisionFailed
 
 __all__ = [
     "ARCHIVE_BUCKET",
+    "AUTHORITY",
     "BUCKET",
     "ENDPOINT",
     "KEY",
@@ -36,6 +37,7 @@ __all__ = [
 
 # Settings, as those know them who installed with the chart, and those who set the environment.
 ARCHIVE_BUCKET: Final = "storage.archiveBucket of the chart (TENANTRY_ARCHIVE_BUCKET)"
+AUTHORITY: Final = "storage.caSecret of the chart (TENANTRY_STORAGE_CA_FILE)"
 BUCKET: Final = "storage.bucket of the chart (TENANTRY_STORAGE_BUCKET)"
 ENDPOINT: Final = "storage.endpoint of the chart (TENANTRY_STORAGE_ENDPOINT)"
 KEY: Final = "storage.existingSecret of the chart (TENANTRY_STORAGE_ACCESS_KEY, TENANTRY_STORAGE_SECRET_KEY)"
@@ -65,9 +67,7 @@ _CURES: Final = {
 }
 # OpenSSL's numbers for a certificate that nobody who is trusted has signed.
 _UNVERIFIED: Final = frozenset({2, 18, 19, 20, 21})
-_UNKNOWN_AUTHORITY: Final = (
-    "put its authority's certificate into the file TENANTRY_STORAGE_CA_FILE, which is storage.caSecret of the chart"
-)
+_UNKNOWN_AUTHORITY: Final = f"put its authority's certificate into {AUTHORITY}"
 
 
 @contextmanager
