@@ -16,7 +16,6 @@ from tenantry_operator.provision.bucket.aws_iam import AwsIam
 from tenantry_operator.provision.bucket.buckets import Buckets
 from tenantry_operator.provision.bucket.clients import Clients
 from tenantry_operator.provision.bucket.keys import GivenKeys, IssuedKeys, NoKeys, ReadGiven
-from tenantry_operator.provision.bucket.minio_admin import MinioUsers
 from tenantry_operator.provision.bucket.words import explained
 from tenantry_operator.provision.credential import Clock, Credentials, now
 
@@ -138,7 +137,7 @@ def make_provisioner(
     clients = Clients(storage)
     makers: dict[StorageDriver, Callable[[], Users]] = {
         StorageDriver.AWS_IAM: lambda: AwsIam(clients),
-        StorageDriver.MINIO_ADMIN: lambda: MinioUsers(storage),
+        StorageDriver.MINIO_ADMIN: lambda: _minio_users(storage),
     }
     if driver in makers:
         issued = IssuedKeys(makers[driver](), Credentials(keys, clock))
@@ -148,6 +147,13 @@ def make_provisioner(
         StorageDriver.WORKLOAD_IDENTITY: NoKeys(),
     }
     return BucketProvisioner(clients, others[driver], read_given)
+
+
+def _minio_users(storage: StorageSettings) -> Users:
+    """MinIO's client takes megabytes of memory, and no other driver needs it."""
+    from tenantry_operator.provision.bucket.minio_admin import MinioUsers  # noqa: PLC0415
+
+    return MinioUsers(storage)
 
 
 def _mine(plan: ArtifactPlan) -> BucketPlan:
