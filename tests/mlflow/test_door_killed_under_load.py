@@ -7,13 +7,9 @@ the log, nothing was done to a project without an intent on record, and no recor
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +19,7 @@ import aiohttp
 import httpx2
 import orjson
 import pytest
+from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
 from tenantry_api.audit.bundle import EVENTS, Bundle
@@ -32,16 +29,17 @@ from tenantry_api.audit.log import AuditLog
 from tenantry_api.audit.verify import verify
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
+from tenantry_api.settings import Settings
 from tests.support.door import ISSUER, CatalogRows
+from tests.support.door_process import door_environment, ready_door
 from tests.support.mlflow import bare_mlflow
 from tests.support.postgres import CatalogDatabase
 from tests.support.record import ALICE, CLIENT
 from tests.support.upstream import upstream
-from tests.support.wait import until, until_async
+from tests.support.wait import until_async
 
 CLIENTS = 24
 MODELS = "/api/2.0/mlflow/registered-models"
-_BOUND = re.compile(r'"url": "(http://127\.0\.0\.1:\d+)"')
 
 
 @dataclass(frozen=True)
@@ -61,40 +59,26 @@ class Site:
     answered: list[Answered] = field(default_factory=list)
     lives: int = 0
 
-    @contextmanager
-    def door(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        """Its address, and how to kill it."""
+    def door(self) -> AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]:
         self.lives += 1
-        log = self.home / f"door-{self.lives}.log"
-        with log.open("wb") as output:
-            door = subprocess.Popen([sys.executable, "-m", "tenantry_api"], env=self._environment(), stderr=output)
-        try:
-            bound = until(lambda: _BOUND.search(log.read_text()), deadline=60, what=f"the door ({log})")
-            until(lambda: _ready(bound[1]), deadline=60, what="the door to be ready")
-            yield bound[1], door.kill
-        finally:
-            door.kill()
-            door.wait()
-
-    def _environment(self) -> dict[str, str]:
-        own = {
-            "CATALOG_URL": self.catalog.api_url,
-            "LISTEN": "127.0.0.1:0",
-            "LOG_ORIGIN": "example.org",
-            "OIDC_ISSUER": ISSUER,
-            "RECORD_DIRECTORY": str(self.home / "record"),
-            "SIGNING_KEY_FILE": str(self.home / "key.pem"),
-        }
-        return os.environ | {f"TENANTRY_{name}": value for name, value in own.items()}
+        settings = Settings(
+            catalog_url=SecretStr(self.catalog.api_url),
+            listen="127.0.0.1:0",
+            log_origin="example.org",
+            oidc_issuer=ISSUER,
+            record_directory=self.home / "record",
+            signing_key_file=self.home / "key.pem",
+        )
+        return ready_door(door_environment(settings), self.home / f"door-{self.lives}.log")
 
     async def kill_at_work(self, answers: int) -> None:
         """Let many clients work on the door, and kill it when they have got this many answers more."""
         enough = len(self.answered) + answers
-        with self.door() as (url, kill):
+        with self.door() as (url, process):
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as session:
                 clients = [asyncio.create_task(self._work(session, url, nth)) for nth in range(CLIENTS)]
                 await until_async(lambda: self._has(enough), deadline=60, what=f"{answers} answers")
-                kill()
+                process.kill()
                 await asyncio.gather(*clients)
 
     async def _has(self, answers: int) -> bool:
@@ -146,13 +130,6 @@ class Site:
         assert not verify(Bundle(export), verifier(key)).findings
         with Bundle(export).open(EVENTS) as lines:
             return [orjson.loads(line) for line in lines]
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/readyz").status_code == 200
-    except httpx2.HTTPError:
-        return False
 
 
 @pytest.fixture

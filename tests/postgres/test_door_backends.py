@@ -1,14 +1,9 @@
-"""Backends that sleep, refuse or break off, clients that leave, a database that is away: what each looks like."""
+"""Backends that break off, clients that leave, artifacts that are large: what each looks like."""
 
 from __future__ import annotations
 
-import re
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,41 +11,15 @@ import httpx2
 import psutil
 import pytest
 
-from tests.support.door import CatalogRows, door_environment, door_settings, running_door
-from tests.support.postgres import CatalogDatabase, PostgresServer
-from tests.support.upstream import Handler, Upstream, json_answer, upstream
+from tests.support.door import PROJECT, CatalogRows, bearer, client_of, door_settings
+from tests.support.door_process import door_environment, ready_door
+from tests.support.upstream import Handler, Upstream, json_answer
 from tests.support.wait import until
 
-ALICE = "alice@example.org"
 RUN = "/api/2.0/mlflow/runs/get?run_id=" + "a" * 32
 CREATE = "/api/2.0/mlflow/runs/create"
 ARTIFACT = "/api/2.0/mlflow-artifacts/artifacts/1/" + "a" * 32 + "/artifacts/big.bin"
 MIB = 2**20
-
-
-@pytest.fixture
-def rows(catalog: CatalogDatabase) -> CatalogRows:
-    rows = CatalogRows(catalog)
-    rows.project("vision", "segmentation")
-    rows.grant("vision", "contributor", ALICE)
-    return rows
-
-
-@pytest.fixture
-def backend(rows: CatalogRows) -> Iterator[Upstream]:
-    with upstream() as running:
-        rows.backend("vision", "segmentation", running.address)
-        yield running
-
-
-@contextmanager
-def client_of(rows: CatalogRows, directory: Path, **settings: object) -> Iterator[httpx2.Client]:
-    headers = {"Authorization": f"Bearer {rows.token(ALICE)}"}
-    with (
-        running_door(door_settings(rows.catalog, directory, **settings)) as url,
-        httpx2.Client(base_url=f"{url}/w/vision/p/segmentation", headers=headers, timeout=30) as client,
-    ):
-        yield client
 
 
 @pytest.fixture
@@ -61,44 +30,6 @@ def door(rows: CatalogRows, backend: Upstream, tmp_path: Path) -> Iterator[httpx
 
 def events_of(rows: CatalogRows, count: int) -> list[dict[str, Any]]:
     return until(lambda: found if len(found := rows.events("vision")) >= count else None, what=f"{count} records")
-
-
-# ---------------------------------------------------------------- waking
-
-
-def test_a_request_to_a_sleeping_backend_asks_for_it_and_waits(rows: CatalogRows, tmp_path: Path) -> None:
-    rows.backend("vision", "segmentation", None)
-    with upstream() as sleeper, client_of(rows, tmp_path) as door, asking(door, RUN) as answers:
-        until(lambda: rows.execute("SELECT 1 FROM catalog.demand WHERE wanted_at IS NOT NULL"), what="the demand")
-        assert answers == []
-        rows.backend("vision", "segmentation", sleeper.address)
-        until(lambda: answers, what="the answer")
-        assert answers[0].status_code == 200
-
-
-def test_a_backend_that_does_not_start_is_a_503_in_the_operators_words(rows: CatalogRows, tmp_path: Path) -> None:
-    rows.backend("vision", "segmentation", None)
-    rows.execute("UPDATE catalog.backend SET state = 'failed', message = 'The database refuses its role.'")
-    with client_of(rows, tmp_path, wake_timeout=0.3) as door:
-        for answer in (door.get(RUN), door.post(CREATE, json={"experiment_id": "1"})):
-            assert answer.status_code == 503
-            assert "The database refuses its role." in answer.json()["message"]
-            assert answer.headers["retry-after"] == "2"
-        ends = [event for event in events_of(rows, 4) if event["stage"] == "outcome"]
-        assert [(end["status"], end.get("completed", False)) for end in ends] == [(503, False), (503, False)]
-
-
-def test_a_refused_connection_is_a_wake_and_another_try(
-    door: httpx2.Client, backend: Upstream, rows: CatalogRows
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    rows.backend("vision", "segmentation", nobody)
-    with asking(door, CREATE, json={"experiment_id": "1"}) as answers:
-        until(lambda: rows.execute("SELECT 1 FROM catalog.demand WHERE wanted_at IS NOT NULL"), what="the demand")
-        rows.backend("vision", "segmentation", backend.address)
-        until(lambda: answers, what="the answer")
-    assert (answers[0].status_code, len(backend.received)) == (200, 1)
 
 
 def test_the_operator_learns_which_backends_are_in_use(door: httpx2.Client, rows: CatalogRows) -> None:
@@ -201,54 +132,6 @@ def endless(handler: Handler) -> None:
         handler.wfile.write(b"x" * MIB)
 
 
-# ---------------------------------------------------------------- what the door itself needs
-
-
-def test_without_the_database_nothing_is_allowed_and_it_recovers_by_itself(
-    door: httpx2.Client, backend: Upstream, rows: CatalogRows, postgres_server: PostgresServer
-) -> None:
-    assert door.get(RUN).status_code == 200
-    postgres_server.stop()
-    refused = until(lambda: answer if (answer := door.get(RUN)).status_code == 503 else None, deadline=5)
-    assert (refused.json()["error_code"], refused.headers["retry-after"]) == ("TEMPORARILY_UNAVAILABLE", "2")
-    asked = len(backend.received)
-    assert door.post(CREATE, json={"experiment_id": "1"}).status_code == 503
-    assert len(backend.received) == asked
-    postgres_server.start()
-    until(lambda: door.get(RUN).status_code == 200, deadline=10, what="recovery")
-
-
-def test_a_door_starts_without_the_database_and_opens_when_it_comes(
-    rows: CatalogRows, backend: Upstream, postgres_server: PostgresServer, tmp_path: Path
-) -> None:
-    token = rows.token(ALICE)
-    postgres_server.stop()
-    with door_process(rows, tmp_path) as (url, _):
-        assert httpx2.get(f"{url}/healthz").status_code == 200
-        told = httpx2.get(f"{url}/readyz").json()
-        assert (told["ready"], list(told["reasons"])) == (False, ["catalog"])
-        postgres_server.start()
-        until(lambda: httpx2.get(f"{url}/readyz").status_code == 200, deadline=10, what="readiness")
-        got = httpx2.get(f"{url}/w/vision/p/segmentation{RUN}", headers={"Authorization": f"Bearer {token}"})
-        assert got.status_code == 200
-
-
-def test_without_a_record_nothing_is_forwarded(rows: CatalogRows, backend: Upstream, tmp_path: Path) -> None:
-    """The log's disk is full: a file of a fixed size stands in for it."""
-    token = {"Authorization": f"Bearer {rows.token(ALICE)}"}
-    with door_process(rows, tmp_path) as (url, process):
-        base = f"{url}/w/vision/p/segmentation"
-        assert httpx2.post(f"{base}{CREATE}", json={"experiment_id": "1"}, headers=token).status_code == 200
-        forwarded = len(backend.received)
-        psutil.Process(process.pid).rlimit(psutil.RLIMIT_FSIZE, (0, 0))
-        until(lambda: httpx2.get(f"{base}{RUN}", headers=token).status_code == 503, what="the refusal")
-        answer = httpx2.post(f"{base}{CREATE}", json={"experiment_id": "1"}, headers=token)
-        assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
-        assert [sent.method for sent in backend.received[forwarded:]].count("POST") == 0
-        told = httpx2.get(f"{url}/readyz")
-        assert (told.status_code, list(told.json()["reasons"])) == (503, ["record"])
-
-
 # ---------------------------------------------------------------- memory
 
 
@@ -256,10 +139,10 @@ def test_memory_does_not_grow_with_the_size_of_an_artifact(
     rows: CatalogRows, backend: Upstream, tmp_path: Path
 ) -> None:
     size = 256 * MIB
-    token = {"Authorization": f"Bearer {rows.token(ALICE)}"}
-    with door_process(rows, tmp_path) as (url, process):
-        artifact = f"{url}/w/vision/p/segmentation{ARTIFACT}"
-        httpx2.get(f"{url}/w/vision/p/segmentation{RUN}", headers=token)
+    token, log = bearer(rows), tmp_path / "log"
+    with ready_door(door_environment(door_settings(rows.catalog, tmp_path)), log) as (url, process):
+        artifact = f"{url}{PROJECT}{ARTIFACT}"
+        httpx2.get(f"{url}{PROJECT}{RUN}", headers=token)
         memory = psutil.Process(process.pid)
         before, seen = memory.memory_info().rss, []
 
@@ -301,34 +184,3 @@ def endless_of(size: int) -> Any:
             handler.wfile.write(b"x" * MIB)
 
     return answer
-
-
-# ---------------------------------------------------------------- helpers
-
-
-@contextmanager
-def asking(door: httpx2.Client, target: str, **arguments: Any) -> Iterator[list[httpx2.Response]]:
-    """A request under way in a thread; its answer is in the list when it came."""
-    answers: list[httpx2.Response] = []
-    method = "POST" if arguments else "GET"
-    thread = threading.Thread(target=lambda: answers.append(door.request(method, target, **arguments)))
-    thread.start()
-    try:
-        yield answers
-    finally:
-        thread.join(timeout=30)
-
-
-@contextmanager
-def door_process(rows: CatalogRows, directory: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The door as it runs in earnest: `python -m tenantry_api`, settings from the environment."""
-    environment = door_environment(door_settings(rows.catalog, directory))
-    log = directory / "door.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "tenantry_api"], env=environment, stderr=output)
-    try:
-        found = until(lambda: re.search(r'"url": "(http://[^"]+)"', log.read_text()), deadline=30, what="the door")
-        yield found[1], process
-    finally:
-        process.terminate()
-        assert process.wait(timeout=20) == 0, log.read_text()

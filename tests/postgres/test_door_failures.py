@@ -8,11 +8,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.door import CatalogRows, door_settings, running_door
+from tests.support.door import ALICE, CatalogRows, client_of, recorded
 from tests.support.postgres import CatalogDatabase
-from tests.support.wait import until
 
-ALICE = "alice@example.org"
 RUN = "/api/2.0/mlflow/runs/get?run_id=" + "a" * 32
 ALIAS = "/api/v1/workspaces/vision/projects/future/models/digits/aliases/champion"
 
@@ -30,31 +28,20 @@ def rows(catalog: CatalogDatabase) -> CatalogRows:
 
 @pytest.fixture
 def door(rows: CatalogRows, tmp_path: Path) -> Iterator[httpx2.Client]:
-    bearer = {"Authorization": f"Bearer {rows.token(ALICE)}"}
-    with (
-        running_door(door_settings(rows.catalog, tmp_path)) as url,
-        httpx2.Client(base_url=url, headers=bearer) as client,
-    ):
+    with client_of(rows, tmp_path, at="") as client:
         yield client
 
 
-def recorded(
-    rows: CatalogRows, answer: httpx2.Response, count: int, log: str = "vision"
-) -> list[tuple[object, object]]:
-    """Stage and status of what stands under the answer's own id."""
-    own = answer.headers["x-tenantry-request-id"]
-    found = until(
-        lambda: events if len(events := [e for e in rows.events(log) if e["id"] == own]) >= count else None,
-        what=f"{count} records of {own}",
-    )
-    return [(event["stage"], event.get("status")) for event in found]
+def stages(rows: CatalogRows, answer: httpx2.Response, count: int, log: str = "vision") -> list[tuple[object, object]]:
+    """And the status of each."""
+    return [(event["stage"], event.get("status")) for event in recorded(rows, answer, count, log)]
 
 
 def test_a_mistake_before_anything_was_done_is_a_refusal(door: httpx2.Client, rows: CatalogRows) -> None:
     answer = door.get(f"/w/vision/p/future{RUN}")
     assert (answer.status_code, answer.json()["error_code"]) == (500, "INTERNAL_ERROR")
     assert "9.9.9" not in answer.text
-    assert recorded(rows, answer, 1) == [("refusal", 500)]
+    assert stages(rows, answer, 1) == [("refusal", 500)]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +53,7 @@ def test_a_mistake_after_the_intent_is_its_outcome(
 ) -> None:
     answer = door.request(method, f"/w/vision/p/lost{path}", json=body)
     assert answer.status_code == 500
-    assert recorded(rows, answer, 2) == [("intent", None), ("outcome", 500)]
+    assert stages(rows, answer, 2) == [("intent", None), ("outcome", 500)]
 
 
 def test_an_address_with_a_slash_too_many_is_unknown_and_on_record(door: httpx2.Client, rows: CatalogRows) -> None:
@@ -74,7 +61,7 @@ def test_an_address_with_a_slash_too_many_is_unknown_and_on_record(door: httpx2.
     answer = door.get("/api/v1/me/", headers={"Host": "evil.example"})
     assert (answer.status_code, answer.json()["reason"]) == (404, "address_unknown")
     assert "location" not in answer.headers
-    assert recorded(rows, answer, 1, log="_installation") == [("refusal", 404)]
+    assert stages(rows, answer, 1, log="_installation") == [("refusal", 404)]
 
 
 def test_a_log_that_is_not_the_callers_is_refused_by_a_rule_that_is_on_record(
@@ -82,10 +69,9 @@ def test_a_log_that_is_not_the_callers_is_refused_by_a_rule_that_is_on_record(
 ) -> None:
     answer = door.get("/api/v1/workspaces/vision/audit/events")
     assert answer.status_code == 403
-    assert recorded(rows, answer, 1) == [("refusal", 403)]
-    own = answer.headers["x-tenantry-request-id"]
-    (refusal,) = (event for event in rows.events("vision") if event["id"] == own)
-    assert refusal["decision"]["rule"] == "no grant gives audit:read"  # type: ignore[index]
+    assert stages(rows, answer, 1) == [("refusal", 403)]
+    (refusal,) = recorded(rows, answer, 1)
+    assert refusal["decision"]["rule"] == "no grant gives audit:read"
 
 
 def test_a_body_that_no_call_needs_is_refused_before_it_is_held(door: httpx2.Client, rows: CatalogRows) -> None:
@@ -93,11 +79,11 @@ def test_a_body_that_no_call_needs_is_refused_before_it_is_held(door: httpx2.Cli
     for path, headers in (("/api/v1/tokens", {}), ("/tokens", form)):
         answer = httpx2.post(door.base_url.join(path), content=b"0" * (2 * 2**20), headers=headers)
         assert answer.status_code == 413, path
-        assert recorded(rows, answer, 1, log="_installation") == [("refusal", 413)]
+        assert stages(rows, answer, 1, log="_installation") == [("refusal", 413)]
 
 
 def test_the_apis_mistakes_are_problems_and_on_record(door: httpx2.Client, rows: CatalogRows) -> None:
     answer = door.put(ALIAS, json={"version": "2"})
     assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")
     assert answer.headers["content-type"] == "application/problem+json"
-    assert recorded(rows, answer, 1) == [("refusal", 500)]
+    assert stages(rows, answer, 1) == [("refusal", 500)]

@@ -15,13 +15,8 @@ import pytest
 from tenantry_api.audit.tree import leaf_hash
 from tenantry_api.identify.secrets import new_token
 from tests.support.door import CatalogRows, door_settings, running_door
-from tests.support.postgres import CatalogDatabase, PostgresServer
+from tests.support.postgres import PostgresServer
 from tests.support.wait import until
-
-
-@pytest.fixture
-def rows(catalog: CatalogDatabase) -> CatalogRows:
-    return CatalogRows(catalog)
 
 
 @pytest.fixture

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
-from tests.support.door import CatalogRows, door_settings, running_door
+from tests.support.door import ALICE, CatalogRows, client_of, recorded
 from tests.support.postgres import CatalogDatabase
 from tests.support.upstream import Upstream, json_answer, upstream
-from tests.support.wait import until
 
-ALICE = "alice@example.org"
 ALIAS = "/w/vision/p/roads/api/2.0/mlflow/registered-models/alias"
 OURS = "/api/v1/workspaces/vision/projects/roads/models/digits/aliases/champion"
 
@@ -39,11 +36,7 @@ def backend(rows: CatalogRows) -> Iterator[Upstream]:
 
 @pytest.fixture
 def door(rows: CatalogRows, backend: Upstream, tmp_path: Path) -> Iterator[httpx2.Client]:
-    bearer = {"Authorization": f"Bearer {rows.token(ALICE)}"}
-    with (
-        running_door(door_settings(rows.catalog, tmp_path)) as url,
-        httpx2.Client(base_url=url, headers=bearer) as client,
-    ):
+    with client_of(rows, tmp_path, at="") as client:
         yield client
 
 
@@ -56,8 +49,7 @@ def test_the_stock_client_moves_no_guarded_alias(door: httpx2.Client, backend: U
     assert (refused.status_code, refused.json()["error_code"]) == (422, "INVALID_PARAMETER_VALUE")
     assert refused.json()["message"].startswith("reason: ")
     assert backend.received == []
-    own = refused.headers["x-tenantry-request-id"]
-    record = until(lambda: next((e for e in rows.events("vision") if e["id"] == own), None), what="the refusal")
+    (record,) = recorded(rows, refused, 1)
     assert record["stage"] == "refusal"
 
 
@@ -76,20 +68,12 @@ DELETE_VERSION = ALIAS.replace("registered-models/alias", "model-versions/delete
 MODEL = b'{"registered_model": {"name": "digits", "aliases": [{"alias": "champion", "version": "2"}]}}'
 
 
-def _recorded(rows: CatalogRows, answer: httpx2.Response, count: int) -> list[dict[str, Any]]:
-    own = answer.headers["x-tenantry-request-id"]
-    return until(
-        lambda: found if len(found := [e for e in rows.events("vision") if e["id"] == own]) >= count else None,
-        what=f"{count} records of {own}",
-    )
-
-
 def test_a_stages_record_says_whether_others_were_archived(
     door: httpx2.Client, backend: Upstream, rows: CatalogRows
 ) -> None:
     stage = ALIAS.replace("registered-models/alias", "model-versions/transition-stage")
     asked = {"name": "digits", "version": "2", "stage": "Production", "archive_existing_versions": True}
-    intent, _ = _recorded(rows, door.post(stage, json=asked), 2)
+    intent, _ = recorded(rows, door.post(stage, json=asked), 2)
     assert intent["details"]["archive_existing_versions"] is True
 
 
@@ -98,7 +82,7 @@ def test_no_guarded_alias_goes_away_with_its_version(door: httpx2.Client, backen
     refused = door.request("DELETE", DELETE_VERSION, json={"name": "digits", "version": "2"})
     assert (refused.status_code, refused.json()["message"][:8]) == (422, "reason: ")
     assert {received.method for received in backend.received} == {"GET"}
-    (record,) = _recorded(rows, refused, 1)
+    (record,) = recorded(rows, refused, 1)
     assert (record["stage"], record["reason"]) == ("refusal", "reason_required")
 
 
@@ -106,7 +90,7 @@ def test_what_goes_away_with_a_version_is_on_record(door: httpx2.Client, backend
     backend.answer = json_answer(MODEL.replace(b"champion", b"shadow"))
     assert door.request("DELETE", DELETE_VERSION, json={"name": "digits", "version": "3"}).status_code == 200
     deleted = door.request("DELETE", DELETE_VERSION, json={"name": "digits", "version": "2"})
-    intent, outcome = _recorded(rows, deleted, 2)
+    intent, outcome = recorded(rows, deleted, 2)
     before = [{"alias": "shadow", "version": "2"}]
     assert intent["details"] == {"model": "digits", "version": "2", "pointers_before": before}
     assert outcome["details"] == intent["details"] | {"pointers_after": before}

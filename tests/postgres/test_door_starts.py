@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.door import door_environment, door_settings
+from tests.support.door import door_settings
+from tests.support.door_process import address_in, door_environment, door_process, ready_door
 from tests.support.postgres import CatalogDatabase
 from tests.support.wait import until
 
@@ -28,30 +25,19 @@ def environment(catalog: CatalogDatabase, tmp_path: Path) -> Environment:
     return door_environment(door_settings(catalog, tmp_path))
 
 
-@contextmanager
-def door(environment: Environment, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "tenantry_api"], env=environment, stderr=output)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_a_clean_stop(number: signal.Signals, environment: Environment, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with door(environment, log) as process:
-        until(lambda: "door.listens" in log.read_text(), deadline=30, what="the door")
+    with door_process(environment, log) as process:
+        address_in(log)
         process.send_signal(number)
         assert process.wait(timeout=30) == 0, log.read_text()
 
 
 def test_a_door_that_leaves_says_so_and_serves_for_a_moment_longer(environment: Environment, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with door(environment | {"TENANTRY_STOP_DELAY": "3"}, log) as process, httpx2.Client() as client:
-        url = url_in(log)
+    delayed = environment | {"TENANTRY_STOP_DELAY": "3"}
+    with ready_door(delayed, log) as (url, process), httpx2.Client() as client:
         assert "connection" not in client.get(f"{url}/healthz").headers
         process.send_signal(signal.SIGTERM)
         told = until(lambda: got if (got := client.get(f"{url}/readyz")).status_code == 503 else None, what="the news")
@@ -63,18 +49,11 @@ def test_a_door_that_leaves_says_so_and_serves_for_a_moment_longer(environment: 
 
 def test_a_second_signal_does_not_wait(environment: Environment, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with door(environment | {"TENANTRY_STOP_DELAY": "600"}, log) as process:
-        url = url_in(log)
+    with ready_door(environment | {"TENANTRY_STOP_DELAY": "600"}, log) as (url, process):
         process.send_signal(signal.SIGTERM)
         until(lambda: httpx2.get(f"{url}/readyz").status_code == 503, what="the news")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0, log.read_text()
-
-
-def url_in(log: Path) -> str:
-    found = until(lambda: re.search(r'"url": "(http://[^"]+)"', log.read_text()), deadline=30, what="the door")
-    until(lambda: httpx2.get(f"{found[1]}/readyz").status_code == 200, deadline=20, what="readiness")
-    return str(found[1])
 
 
 def test_a_signal_during_the_start_is_a_clean_stop(environment: Environment, tmp_path: Path) -> None:
@@ -82,7 +61,7 @@ def test_a_signal_during_the_start_is_a_clean_stop(environment: Environment, tmp
     pipe, log = tmp_path / "pipe", tmp_path / "log"
     os.mkfifo(pipe)
     key = Path(environment["TENANTRY_SIGNING_KEY_FILE"]).read_bytes()
-    with door(environment | {"TENANTRY_SIGNING_KEY_FILE": str(pipe)}, log) as process:
+    with door_process(environment | {"TENANTRY_SIGNING_KEY_FILE": str(pipe)}, log) as process:
         with pipe.open("wb") as writer:
             process.send_signal(signal.SIGTERM)
             writer.write(key)
@@ -92,7 +71,7 @@ def test_a_signal_during_the_start_is_a_clean_stop(environment: Environment, tmp
 def told(environment: Environment, tmp_path: Path) -> list[dict[str, str]]:
     """What a door says that refuses to start."""
     log = tmp_path / "log"
-    with door(environment, log) as process:
+    with door_process(environment, log) as process:
         assert process.wait(timeout=30) == 2, log.read_text()
     return [json.loads(line) for line in log.read_text().splitlines()]
 

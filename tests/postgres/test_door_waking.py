@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.door import CatalogRows, door_settings, running_door
-from tests.support.postgres import CatalogDatabase
+from tests.support.door import ALICE, CatalogRows, client_of, recorded
 from tests.support.threads import Asked, asked
 from tests.support.upstream import Upstream, upstream
 from tests.support.wait import until
 
-ALICE = "alice@example.org"
 RUN = "api/2.0/mlflow/runs/get?run_id=" + "a" * 32
 CREATE = "api/2.0/mlflow/runs/create"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 @pytest.fixture
-def rows(catalog: CatalogDatabase) -> CatalogRows:
-    rows = CatalogRows(catalog)
-    rows.project("vision", "segmentation")
-    rows.grant("vision", "contributor", ALICE)
+def rows(rows: CatalogRows) -> CatalogRows:
     rows.backend("vision", "segmentation", None)
     return rows
 
@@ -37,16 +32,6 @@ def backend() -> Iterator[Upstream]:
     """It is up, and the catalog does not say so yet."""
     with upstream() as running:
         yield running
-
-
-@contextmanager
-def client_of(rows: CatalogRows, directory: Path, **settings: object) -> Iterator[httpx2.Client]:
-    headers = {"Authorization": f"Bearer {rows.token(ALICE)}"}
-    with (
-        running_door(door_settings(rows.catalog, directory, **settings)) as url,
-        httpx2.Client(base_url=f"{url}/w/vision/p/segmentation/", headers=headers, timeout=30) as client,
-    ):
-        yield client
 
 
 @pytest.fixture
@@ -67,20 +52,29 @@ def posting(door: httpx2.Client) -> AbstractContextManager[Asked]:
     return asked(lambda: door.post(CREATE, json={"experiment_id": "1"}))
 
 
+def getting(door: httpx2.Client) -> AbstractContextManager[Asked]:
+    return asked(lambda: door.get(RUN))
+
+
 # ---------------------------------------------------------------- programs
 
 
-def test_a_program_waits_for_as_long_as_the_backend_takes(
-    door: httpx2.Client, rows: CatalogRows, backend: Upstream
+@pytest.mark.parametrize(("ask", "method"), [(getting, "GET"), (posting, "POST")])
+def test_a_program_waits_for_as_long_as_the_backend_takes(  # noqa: PLR0917
+    door: httpx2.Client,
+    rows: CatalogRows,
+    backend: Upstream,
+    ask: Callable[[httpx2.Client], AbstractContextManager[Asked]],
+    method: str,
 ) -> None:
-    with posting(door) as post:
+    with ask(door) as request:
         wanted(rows)
         for message in ("Pulling the image.", "Opening the stores."):
             set_state(rows, "starting", message)
-        assert not post.done
+        assert not request.done
         rows.backend("vision", "segmentation", backend.address)
-        assert post.answer().status_code == 200
-    assert [sent.method for sent in backend.received] == ["POST"]
+        assert request.answer().status_code == 200
+    assert [sent.method for sent in backend.received] == [method]
 
 
 def test_a_program_that_waited_too_long_may_try_again_and_knows_when(rows: CatalogRows, tmp_path: Path) -> None:
@@ -98,6 +92,16 @@ def test_a_program_whose_backend_fails_is_told_why_without_waiting_on(door: http
         answer = post.answer(within=5)
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
     assert "The image cannot be pulled: not found." in answer.json()["message"]
+
+
+def test_a_backend_that_does_not_start_is_a_503_in_the_operators_words(rows: CatalogRows, tmp_path: Path) -> None:
+    set_state(rows, "failed", "The database refuses its role.")
+    with client_of(rows, tmp_path, wake_timeout=0.3) as door:
+        for answer in (door.get(RUN), door.post(CREATE, json={"experiment_id": "1"})):
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+            assert "The database refuses its role." in answer.json()["message"]
+            _, end = recorded(rows, answer, 2)
+            assert (end["stage"], end["status"], end["completed"]) == ("outcome", 503, False)
 
 
 def test_a_backend_that_failed_before_gets_its_time_to_start_again(

@@ -10,8 +10,7 @@ import httpx2
 import pytest
 
 from tests.support.door import CatalogRows, door_settings, running_door
-from tests.support.postgres import CatalogDatabase
-from tests.support.upstream import Upstream, upstream
+from tests.support.upstream import Upstream
 from tests.support.wait import until
 from tests.support.workload import AUDIENCE, CLUSTER, Signer, claims_of, new_ec_signer, new_rsa_signer
 
@@ -24,18 +23,10 @@ SIGNER = new_rsa_signer()
 
 
 @pytest.fixture
-def rows(catalog: CatalogDatabase) -> CatalogRows:
-    rows = CatalogRows(catalog)
-    rows.project("vision", "segmentation")
+def rows(rows: CatalogRows) -> CatalogRows:
+    """And the key that the cluster signs with."""
     rows.publish_key(CLUSTER, SIGNER.kid, SIGNER.public)
     return rows
-
-
-@pytest.fixture
-def backend(rows: CatalogRows) -> Iterator[Upstream]:
-    with upstream() as running:
-        rows.backend("vision", "segmentation", running.address)
-        yield running
 
 
 @pytest.fixture

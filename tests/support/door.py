@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -25,9 +25,21 @@ from tenantry_api.settings import Settings
 from tests.support.postgres import CatalogDatabase
 from tests.support.wait import until
 
-__all__ = ["CatalogRows", "door_environment", "door_settings", "running_door"]
+__all__ = [
+    "ALICE",
+    "PROJECT",
+    "CatalogRows",
+    "bearer",
+    "client_of",
+    "door_settings",
+    "recorded",
+    "running_door",
+]
 
 ISSUER = "http://127.0.0.1:1"
+# Who works in which project, wherever a test needs no other.
+ALICE = "alice@example.org"
+PROJECT = "/w/vision/p/segmentation"
 
 
 @dataclass(frozen=True)
@@ -140,18 +152,6 @@ def door_settings(catalog: CatalogDatabase, directory: Path, **values: object) -
     )
 
 
-def door_environment(settings: Settings) -> dict[str, str]:
-    """What `python -m tenantry_api` is given to run with these settings."""
-    own = {
-        "CATALOG_URL": settings.catalog_url.get_secret_value(),
-        "LISTEN": settings.listen,
-        "RECORD_DIRECTORY": str(settings.record_directory),
-        "SIGNING_KEY_FILE": str(settings.signing_key_file),
-        "OIDC_ISSUER": settings.oidc_issuer,
-    }
-    return os.environ | {f"TENANTRY_{name}": value for name, value in own.items()}
-
-
 @contextmanager
 def running_door(settings: Settings) -> Iterator[str]:
     """The door's URL, once it is ready."""
@@ -178,3 +178,26 @@ def running_door(settings: Settings) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(timeout=30)
+
+
+def bearer(rows: CatalogRows, email: str = ALICE) -> dict[str, str]:
+    return {"Authorization": f"Bearer {rows.token(email)}"}
+
+
+@contextmanager
+def client_of(rows: CatalogRows, directory: Path, *, at: str = PROJECT, **settings: object) -> Iterator[httpx2.Client]:
+    """Alice's, at this path of a door that runs with these settings."""
+    with (
+        running_door(door_settings(rows.catalog, directory, **settings)) as url,
+        httpx2.Client(base_url=f"{url}{at}", headers=bearer(rows), timeout=30) as client,
+    ):
+        yield client
+
+
+def recorded(rows: CatalogRows, answer: httpx2.Response, count: int, log: str = "vision") -> list[dict[str, Any]]:
+    """The events of the answer's own id, once there are so many."""
+    own = answer.headers["x-tenantry-request-id"]
+    return until(
+        lambda: found if len(found := [it for it in rows.events(log) if it["id"] == own]) >= count else None,
+        what=f"{count} records of {own}",
+    )
