@@ -66,7 +66,8 @@ def leave(installed: Installed, hook: Rendered, what: str, home: Path, *more: st
     job = hook.one("Job", HOOK)["spec"]["template"]["spec"]["containers"][0]["command"]
     kubeconfig = kubeconfig_of(installed.server, installed.installation, HOOK, home / "hook.kubeconfig")
     command = [sys.executable, *(what if word == "remove" else word for word in job[1:]), *more]
-    environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
+    # Whatever proxy there is for others, the API server is asked directly.
+    environment = os.environ | {"KUBECONFIG": str(kubeconfig), "HTTPS_PROXY": "http://127.0.0.1:1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=90)
 
 
