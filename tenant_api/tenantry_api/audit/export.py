@@ -24,7 +24,8 @@ from tenantry_api.audit.checkpoint import Checkpoint, read_checkpoint
 from tenantry_api.audit.note import signature
 from tenantry_api.audit.signer import LogInconsistent, Signer
 from tenantry_api.facts import Principal
-from tenantry_api.record.event import Client, Event, canonical, instant, notice
+from tenantry_api.record.canonical import canonical, instant
+from tenantry_api.record.event import Client, Event, notice
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
 

@@ -4,7 +4,7 @@ A request has an intent and an outcome with the same id, or a refusal alone; eve
 token made, an export) is a notice. An intent without an outcome means "may have happened", never "did not".
 
 The leaf is the truth: the write-ahead log holds it, the Merkle tree hashes it, an export carries it byte for byte.
-`docs/events.md` lists every field. Canonical is RFC 8785 for what is used here: sorted ASCII keys, no floats.
+`docs/events.md` lists every field.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
@@ -20,6 +20,7 @@ from uuid import UUID
 import orjson
 
 from tenantry_api.facts import Action, Decision, Principal, Refusal, Resource
+from tenantry_api.record.canonical import Json, canonical, digested, instant, plain, shortened
 
 __all__ = [
     "LEAF_LIMIT",
@@ -28,8 +29,6 @@ __all__ = [
     "Details",
     "Event",
     "Stage",
-    "canonical",
-    "instant",
     "intent",
     "notice",
     "outcome",
@@ -43,15 +42,9 @@ SCHEMA = 1
 # A leaf is shorter than this many bytes: entry bundles (C2SP tlog-tiles) give each leaf a 16-bit length.
 LEAF_LIMIT = 65_536
 
-# When a leaf would be too long, fields above this many bytes give way to their digest. All of them together still fit.
-_FIELD_LIMIT = 2_048
 # Search and `parse` need these; they are short by construction.
 _NEVER_DIGESTED = {"actor", "id", "log", "operation", "project", "schema", "stage", "time"}
-# A text that a stranger chose (a path, a user agent) is kept up to here, and its digest stands for the rest.
-_TEXT_LIMIT = 1_024
 
-# JSON without floats: they have no one canonical form. A figure is an integer, or a string.
-Json: TypeAlias = "str | int | bool | Mapping[str, Json] | Sequence[Json] | None"
 Details: TypeAlias = Mapping[str, Json]
 
 
@@ -103,14 +96,14 @@ def intent(
         "body": _body(action),
         "client": _client(client),
         "decision": _decision(decision),
-        "details": _plain(details),
+        "details": plain(details),
         "kind": action.kind,
         "method": action.method,
         "operation": action.operation,
-        "path": _short(action.path),
+        "path": shortened(action.path),
         "permission": action.permission,
         "project": project,
-        "query": _short(action.query),
+        "query": shortened(action.query),
         "resources": _resources(action.resources),
         "workspace": workspace,
     }
@@ -129,11 +122,11 @@ def outcome(
 ) -> Event:
     """How `of` ended. `status` is what the client got; not `completed`: the answer was cut before its end."""
     fields = _common(Stage.OUTCOME, of.id, at, of.log) | {
-        "actor": {"name": _short(of.actor)},
+        "actor": {"name": shortened(of.actor)},
         "bytes_in": bytes_in,
         "bytes_out": bytes_out,
         "completed": completed,
-        "details": _plain(details),
+        "details": plain(details),
         "microseconds": (at - of.time) // timedelta(microseconds=1),
         "operation": of.operation,
         "project": of.project,
@@ -162,10 +155,10 @@ def refusal(
         "client": _client(client),
         "code": refusal.code,
         "decision": _decision(decision) if decision else None,
-        "message": _short(refusal.message),
-        "method": _short(method),
+        "message": shortened(refusal.message),
+        "method": shortened(method),
         "operation": refusal.operation,
-        "path": _short(path),
+        "path": shortened(path),
         "project": project,
         "reason": refusal.reason,
         "resources": _resources(refusal.resources),
@@ -189,7 +182,7 @@ def notice(
     fields = _common(Stage.NOTICE, id, at, log) | {
         "actor": _actor(actor),
         "client": _client(client),
-        "details": _plain(details),
+        "details": plain(details),
         "operation": operation,
     }
     return _event(fields, id, at, actor.name)
@@ -210,14 +203,6 @@ def parse(leaf: bytes) -> Event:
     )
 
 
-def canonical(value: Json) -> bytes:
-    """Canonical JSON. A text with lone surrogates (a path that is not UTF-8) is written with them escaped."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
-
-
 def _common(stage: Stage, event: UUID, at: datetime, log: str) -> dict[str, Json]:
     return {"id": str(event), "log": log, "schema": SCHEMA, "stage": stage, "time": instant(at)}
 
@@ -227,7 +212,7 @@ def _event(fields: dict[str, Json], event: UUID, at: datetime, actor: str) -> Ev
     told = {name: value for name, value in fields.items() if value or value == 0}
     leaf = canonical(told)
     if len(leaf) >= LEAF_LIMIT:
-        leaf = canonical({name: value if name in _NEVER_DIGESTED else _digested(value) for name, value in told.items()})
+        leaf = canonical({name: value if name in _NEVER_DIGESTED else digested(value) for name, value in told.items()})
     return Event(
         id=event,
         log=str(fields["log"]),
@@ -240,28 +225,19 @@ def _event(fields: dict[str, Json], event: UUID, at: datetime, actor: str) -> Ev
     )
 
 
-def _digested(value: Json) -> Json:
-    """A long value gives way to its size and the SHA-256 of its canonical JSON: whoever has it can show that it was."""
-    encoded = canonical(value)
-    if len(encoded) <= _FIELD_LIMIT:
-        return value
-    count = len(value) if isinstance(value, list | dict | str) else 1
-    return {"count": count, "sha256": hashlib.sha256(encoded).hexdigest()}
-
-
 def _actor(actor: Principal) -> Json:
     told = {
-        "issuer": _short(actor.issuer),
+        "issuer": shortened(actor.issuer),
         "kind": actor.kind.value,
         "session": actor.session_id,
-        "subject": _short(actor.subject),
+        "subject": shortened(actor.subject),
         "token": actor.token_id,
     }
-    return {"name": _short(actor.name)} | {name: value for name, value in told.items() if value}
+    return {"name": shortened(actor.name)} | {name: value for name, value in told.items() if value}
 
 
 def _client(client: Client) -> Json:
-    agent = {"agent": _short(client.agent)} if client.agent else {}
+    agent = {"agent": shortened(client.agent)} if client.agent else {}
     return {"address": client.address} | agent
 
 
@@ -278,29 +254,4 @@ def _body(action: Action) -> Json:
 
 
 def _resources(resources: Sequence[Resource]) -> Json:
-    return [{"id": _short(resource.id), "kind": resource.kind} for resource in resources]
-
-
-def _short(text: str) -> str:
-    if len(text) <= _TEXT_LIMIT:
-        return text
-    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
-    return f"{text[:_TEXT_LIMIT]}… sha256:{digest}"
-
-
-def instant(at: datetime) -> str:
-    """RFC 3339 in UTC with microseconds, always the same width: it sorts as text."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-def _plain(value: Json) -> Json:
-    """The value with nothing in it that canonical JSON cannot say. Floats are refused: they are a mistake of ours."""
-    if isinstance(value, float):
-        raise TypeError("a record holds no floats: give an integer or a string")
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, Mapping):
-        return {name.encode("ascii").decode(): _plain(item) for name, item in value.items()}
-    if isinstance(value, Sequence):
-        return [_plain(item) for item in value]
-    return value
+    return [{"id": shortened(resource.id), "kind": resource.kind} for resource in resources]
