@@ -24,7 +24,7 @@ from tenantry_crds.meta import (
     Status,
     Value,
 )
-from tenantry_crds.rules import Rule, Unique, matching, set_once
+from tenantry_crds.rules import Rule, Unique, at_first_or_never, matching, set_once
 from tenantry_crds.value import Instant
 from tenantry_crds.workspace import Workspace
 
@@ -113,8 +113,8 @@ class ArtifactStore(Value):
     """Where artifacts lie on a cluster. One machine has a directory for each project and does not look at this."""
 
     rules = (
-        set_once("bucket"),
-        set_once("prefix"),
+        at_first_or_never("bucket"),
+        at_first_or_never("prefix"),
         Rule(
             "prefix needs a bucket: name the bucket that it is in",
             "!has(self.prefix) || has(self.bucket)",
@@ -123,9 +123,9 @@ class ArtifactStore(Value):
     )
 
     bucket: Bucket | None = None
-    """Bucket of the project; without it the operator's own choice. Cannot change once it is set."""
+    """Bucket of the project; without it the operator's own choice. Given when the project is made, or never."""
     prefix: Prefix | None = None
-    """Part of the bucket that is the project's. Cannot change once it is set."""
+    """Part of the bucket that is the project's. Given when the project is made, or never."""
     secret_name: SecretName | None = None
     """A Secret of the project's namespace with `accessKeyId` and `secretAccessKey`, where keys are made elsewhere."""
     service_account_annotations: Annotated[

@@ -15,7 +15,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["RULES_KEY", "Rule", "Unique", "matching", "set_once"]
+__all__ = ["RULES_KEY", "Rule", "Unique", "at_first_or_never", "matching", "set_once"]
 
 RULES_KEY = "x-kubernetes-validations"
 
@@ -61,6 +61,14 @@ def set_once(field: str) -> Rule:
     """Return the rule that `field` (in the CR's spelling) never changes. One value has no past: CEL alone can judge."""
     kept = f"!has(oldSelf.{field}) || (has(self.{field}) && self.{field} == oldSelf.{field})"
     return Rule(f"{field} cannot change: data is found by it", kept, lambda _: True)
+
+
+def at_first_or_never(field: str) -> Rule:
+    """Return the rule that `field` is as it was when its object was made: given then, it never changes; not given then,
+    it never is.
+    """
+    kept = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
+    return Rule(f"{field} cannot be named, changed or left out later: data is found by it", kept, lambda _: True)
 
 
 class Unique:

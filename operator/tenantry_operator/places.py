@@ -9,9 +9,11 @@ from typing import Final
 from sqlalchemy import Connection, select, text, update
 
 from tenantry_catalog import tables
+from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import ArtifactPlan, BucketPlan, ProjectKey
+from tenantry_operator.provision.bucket.words import BUCKET
 
-__all__ = ["claim", "holder"]
+__all__ = ["claim", "holder", "stay"]
 
 # One that has no place yet comes after all that have one. Locations end with a slash.
 _HOLDER: Final = text("""
@@ -31,6 +33,15 @@ def holder(connection: Connection, key: ProjectKey, place: ArtifactPlan) -> Proj
         return None
     row = connection.execute(_HOLDER, key._asdict() | {"artifacts": place.location}).one_or_none()
     return ProjectKey(*row) if row else None
+
+
+def stay(place: ArtifactPlan, held: str) -> None:
+    """Raise ProvisionFailed where a plan has another place than the one that the project holds: the manifest came back
+    with another, or a setting changed. Its artifacts would seem to be gone.
+    """
+    if isinstance(place, BucketPlan) and held not in {"", place.location}:
+        cure = f"put spec.artifacts or {BUCKET} back, or move them as docs/storage.md says"
+        raise ProvisionFailed(f"its artifacts lie in {held}, and would be looked for in {place.location}: {cure}")
 
 
 def claim(connection: Connection, key: ProjectKey, place: ArtifactPlan) -> None:

@@ -88,6 +88,11 @@ class Catalog:
         with self._engine.connect() as connection:
             return _published(connection, key)
 
+    def held(self, key: ProjectKey) -> str:
+        """Return the place that holds the project's artifacts; empty while there is none."""
+        published = self.project(key)
+        return published.artifacts if published else ""
+
     def holder(self, key: ProjectKey, place: ArtifactPlan) -> ProjectKey | None:
         """Return the project, declared or kept, that had this place in a bucket, or one that overlaps, before `key`."""
         with self._engine.connect() as connection:

@@ -29,6 +29,7 @@ from tenantry_operator.facts import (
 )
 from tenantry_operator.observe import Applied, Observer
 from tenantry_operator.outage import catalog_trouble
+from tenantry_operator.places import stay
 from tenantry_operator.plan.project import plan_project
 from tenantry_operator.plan.server import plan_server
 from tenantry_operator.plan.workspace import plan_workspace
@@ -234,7 +235,7 @@ class Reconciler:
         except ProvisionFailed as error:
             database_problem = str(error)
         try:
-            self._refuse_a_shared_place(plan)
+            self._refuse_another_place(plan)
             key = self.artifacts.ensure(plan.artifacts)
         except ProvisionFailed as error:
             storage_problem = str(error)
@@ -243,8 +244,9 @@ class Reconciler:
         self.rotation.turn(plan)
         return self._adopt(plan)
 
-    def _refuse_a_shared_place(self, plan: ProjectPlan) -> None:
+    def _refuse_another_place(self, plan: ProjectPlan) -> None:
         """Two projects in one place would read each other's artifacts: whoever was there first keeps it."""
+        stay(plan.artifacts, self.catalog.held(plan.key))
         if holder := self.catalog.holder(plan.key, plan.artifacts):
             place = plan.artifacts.location
             cure = "make the project anew with another in spec.artifacts"

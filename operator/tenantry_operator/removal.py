@@ -16,6 +16,7 @@ from tenantry_crds.project import Project, ProjectSpec
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.facts import ArtifactPlan, BucketPlan, Installation, ProjectKey, WorkspaceKey
 from tenantry_operator.observe import Observer
+from tenantry_operator.places import stay
 from tenantry_operator.plan.artifacts import plan_artifacts
 from tenantry_operator.plan.database import plan_database
 from tenantry_operator.provision import Artifacts, Databases
@@ -91,7 +92,7 @@ class Removal:
 
     def _archive(self, key: ProjectKey, spec: ProjectSpec, archive: Archive, at: datetime) -> bool:
         installation = self.catalog.identify(self.installation)
-        place = plan_artifacts(key, installation, spec.artifacts)
+        place = self._place(key, installation, spec)
         address = self.databases.address(plan_database(key, installation, spec.tracking))
         if not (address and isinstance(place, BucketPlan)):
             return False
@@ -105,7 +106,7 @@ class Removal:
     def _delete(self, key: ProjectKey, project: Project) -> None:
         installation = self.catalog.identify(self.installation)
         # The database last: killed in between, its address still says that there is something to go on with.
-        self._delete_artifacts(key, plan_artifacts(key, installation, project.spec.artifacts))
+        self._delete_artifacts(key, self._place(key, installation, project.spec))
         self.databases.remove(plan_database(key, installation, project.spec.tracking))
         self.runtime.forget(key)
         self.catalog.delete_project(key)
@@ -117,6 +118,11 @@ class Removal:
             self.artifacts.dismiss(place)
         else:
             self.artifacts.remove(place)
+
+    def _place(self, key: ProjectKey, installation: Installation, spec: ProjectSpec) -> ArtifactPlan:
+        place = plan_artifacts(key, installation, spec.artifacts)
+        stay(place, self.catalog.held(key))
+        return place
 
     def _left(self, key: ProjectKey, place: ArtifactPlan) -> str:
         """Say why what lies in the place is not for this project to take away; empty when it is."""

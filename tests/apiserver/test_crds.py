@@ -117,6 +117,30 @@ def test_where_the_data_lies_is_set_once(
     assert merge(kubernetes, status, {"status": {"phase": "Ready"}}).status == 200
 
 
+@pytest.mark.parametrize(
+    ("first", "later", "field"),
+    [
+        ({}, {"bucket": "models"}, "bucket"),
+        ({"secretName": "key"}, {"bucket": "models", "prefix": "team/"}, "prefix"),
+        ({"bucket": "models"}, {"prefix": "team/"}, "prefix"),
+        ({"bucket": "models"}, {"bucket": "others"}, "bucket"),
+        ({"bucket": "models"}, {"bucket": None}, "bucket"),
+        ({"bucket": "models", "prefix": "team/"}, {"prefix": None}, "prefix"),
+        ({"bucket": "models"}, None, "bucket"),
+    ],
+)
+def test_where_the_data_shall_lie_is_said_at_first_or_never(
+    kubernetes: ApiServer, first: dict[str, str], later: dict[str, str | None] | None, field: str
+) -> None:
+    assert create(kubernetes, project(artifacts=first)).status == 201
+    refused = merge(kubernetes, _SEGMENTATION, {"spec": {"artifacts": later}})
+    others = merge(kubernetes, _SEGMENTATION, {"spec": {"artifacts": {"secretName": "another"}}})
+    assert kubernetes.ask("DELETE", _SEGMENTATION).status == 200
+    assert refused.status == 422
+    assert f"{field} cannot be named, changed or left out later: data is found by it" in refused.message
+    assert others.status == 200
+
+
 @pytest.mark.parametrize(("plural", "short", "namespaced"), [("workspaces", "ws", False), ("projects", "proj", True)])
 def test_kubectl_knows_the_kind_by_its_names(kubernetes: ApiServer, plural: str, short: str, namespaced: bool) -> None:  # noqa: FBT001 - a column
     (found,) = (it for it in kubernetes.ask("GET", API).body["resources"] if it["name"] == plural)

@@ -40,6 +40,16 @@ def delete(installed: Installed, project: str) -> None:
     assert installed.server.ask("DELETE", installed.path(project)).status == 200
 
 
+def waits_for(installed: Installed, project: str, words: str) -> str:
+    """Return what the end of a project waits for, as soon as it has to do with `words`."""
+
+    def said() -> str:
+        found = installed.condition(installed.path(project))
+        return str(found["message"]) if found["reason"] == "Terminating" and words in found["message"] else ""
+
+    return until(said, deadline=60, what=f"{project} to wait for: {words}")
+
+
 def gone(installed: Installed, project: str) -> None:
     path = installed.path(project)
     until(lambda: installed.server.ask("GET", path).status == 404, deadline=60, what=f"{path} to be gone")
@@ -69,9 +79,7 @@ def test_an_archive_takes_nothing_from_a_bucket_that_is_not_the_projects(
     installed.create_project(project, artifacts={"bucket": bucket, **beside}, deletionPolicy="Archive")
     refused(installed, project)
     delete(installed, project)
-    ending = installed.until_condition(installed.path(project), "Ready", reason="Terminating")
-    assert words in ending["message"]
-    assert "deletionPolicy Retain, written now, ends the wait" in ending["message"]
+    assert "deletionPolicy Retain, written now, ends the wait" in waits_for(installed, project, words)
     installed.merge(installed.path(project), {"spec": {"deletionPolicy": "Retain"}})
     gone(installed, project)
     assert archived(installed, project) == []
@@ -136,3 +144,27 @@ def test_whoever_names_a_bucket_and_is_refused_closes_it_to_nobody(
     installed.until_applied("modest")
     status = installed.server.ask("GET", installed.path("modest")).body["status"]
     assert status["artifacts"] == f"s3://{bucket}/team/"
+
+
+def test_a_project_is_not_moved_by_another_setting_and_neither_deleted_elsewhere(
+    installed: Installed, operator: RunningOperator
+) -> None:
+    installed.create_project("settled", deletionPolicy="Delete")
+    installed.until_applied("settled")
+    place = installed.server.ask("GET", installed.path("settled")).body["status"]["artifacts"]
+    operator.end()
+    another = installed.storage.bucket()
+    with installed.running("operator-1", storage_bucket=another):
+        asked = {"metadata": {"annotations": {"tenantry.dev/reconcile": "now"}}}
+        assert installed.merge(installed.path("settled"), asked).status == 200
+        words = (
+            f"its artifacts lie in {place}, and would be looked for in s3://{another}/{installed.workspace}/settled/"
+        )
+        assert words in refused(installed, "settled")
+        assert installed.server.ask("GET", installed.path("settled")).body["status"]["artifacts"] == place
+        delete(installed, "settled")
+        waits_for(installed, "settled", words)
+    assert place.removeprefix("s3://").rstrip("/") in installed.storage.buckets()
+    with installed.running("operator-2"):
+        gone(installed, "settled")
+    assert place.removeprefix("s3://").rstrip("/") not in installed.storage.buckets()

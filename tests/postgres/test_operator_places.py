@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tenantry_catalog.engine import sync_engine
+from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import BucketPlan, ProjectKey
+from tenantry_operator.places import stay
 from tenantry_operator.plan.workspace import plan_workspace
 from tenantry_operator.publish import Catalog
 from tests.support.plans import golden_plan, resources
@@ -86,6 +88,10 @@ def test_a_passing_failure_gives_no_place_away_and_neither_does_a_removal(places
 
 
 def test_a_place_that_is_held_is_not_moved(places: Places) -> None:
+    stay(places.at("first", "team/"), places.catalog.held(places.key("first")))  # There is none yet.
     places.publish("first", "team/")
+    stay(places.at("first", "team/"), places.catalog.held(places.key("first")))
+    with pytest.raises(ProvisionFailed, match="lie in s3://shared/team/, and would be looked for in s3://shared/els"):
+        stay(places.at("first", "elsewhere/"), places.catalog.held(places.key("first")))
     places.publish("first", "elsewhere/")
     assert places.place("first") == "s3://shared/team/"

@@ -85,6 +85,15 @@ def test_where_the_data_lies_cannot_change() -> None:
     ]
 
 
+def test_where_the_data_shall_lie_cannot_be_said_later() -> None:
+    spec = _version("projects")["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    rules = spec["properties"]["artifacts"]["x-kubernetes-validations"]
+    messages = [rule["message"] for rule in rules if "oldSelf" in rule["rule"]]
+    assert messages == [
+        f"{field} cannot be named, changed or left out later: data is found by it" for field in ("bucket", "prefix")
+    ]
+
+
 def test_a_choice_beside_null_is_put_in_place_and_its_own_words_win() -> None:
     written = structural(
         {"anyOf": [{"$ref": "#/$defs/Part"}, {"type": "null"}], "default": None, "description": "Of  the\nfield."},
