@@ -27,7 +27,6 @@ from tenantry_api.identify.sessions import Sessions, cookie_name
 from tenantry_api.identify.sign_in import SignIn
 from tenantry_api.identify.tokens import Tokens
 from tenantry_api.identify.workload import Workloads
-from tenantry_api.snapshot import STALE_SECONDS
 
 __all__ = ["CHALLENGE", "Identifier"]
 
@@ -38,6 +37,8 @@ CHALLENGE = 'Bearer realm="tenantry"'
 # Seconds between writes of `last_used_at`, and between sweeps of what has expired.
 _FLUSH_EVERY = 5.0
 _SWEEP_EVERY = 600.0
+# Seconds. A busy database takes its time. One that hangs is noticed sooner; then only what is under way waits so long.
+_PATIENCE = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ class Identifier:
         if isinstance(credential, Refusal):
             return credential
         try:
-            async with asyncio.timeout(STALE_SECONDS):
+            async with asyncio.timeout(_PATIENCE):
                 found = await self._known(credential)
         except DATABASE_ERRORS:
             return refusals.IDENTITY_UNAVAILABLE
