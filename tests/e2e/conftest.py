@@ -12,7 +12,7 @@ from tests.support.figures import Figure
 from tests.support.installation import Installation, install, keep_what_is_said, make_tenants
 from tests.support.services import Services, start_services
 
-_FIGURES = pytest.StashKey[list[tuple[str, float]]]()
+_FIGURES = pytest.StashKey[list[str]]()
 # What breaks things comes last.
 _ORDER = ("test_tenants", "test_isolation", "test_rotation", "test_lifecycle", "test_chaos")
 
@@ -22,15 +22,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for what, seconds in config.stash.get(_FIGURES, []):
-        terminalreporter.write_line(f"{seconds:7.2f} s  {what}")
+    for line in config.stash.get(_FIGURES, []):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
 def figure(pytestconfig: pytest.Config) -> Figure:
     """Keeps a figure for the end of the run."""
     kept = pytestconfig.stash.setdefault(_FIGURES, [])
-    return lambda what, seconds: kept.append((what, seconds))
+
+    def keep(what: str, value: float, unit: str = "s") -> None:
+        kept.append(f"{value:7.2f} {unit}  {what}" if unit else f"{value:7.0f}    {what}")
+
+    return keep
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +14,8 @@ from sqlalchemy import make_url
 
 from tests.support.figures import Figure
 from tests.support.installation import Installation
+from tests.support.people import SERVED, people_at_work
 from tests.support.services import Services
-from tests.support.site import Caller
 from tests.support.wait import until
 
 _PEOPLE = 4
@@ -31,7 +27,7 @@ def test_credentials_are_replaced_under_load_without_a_failed_request(
     cluster, caller = installation.cluster, installation.caller("alice", "vision", "detection")
     until(lambda: caller.mlflow("GET", "experiments/get?experiment_id=0").status == 200, deadline=90, what="detection")
     old = _credentials(installation)
-    with _load(caller) as answers:
+    with people_at_work([caller] * _PEOPLE) as answers:
         until(lambda: answers.total() > 50, deadline=60, what="people at work")
         begun = time.monotonic()
         asked = f"tenantry.dev/rotate={datetime.now(UTC).isoformat()}"
@@ -42,46 +38,11 @@ def test_credentials_are_replaced_under_load_without_a_failed_request(
         figure("rotation: until the old credentials open nothing any more", time.monotonic() - begun)
         served = answers.total()
         until(lambda: answers.total() > served + 50, deadline=60, what="people at work")
-    assert set(answers) == {200}, answers
-    figure(f"rotation: of {answers.total()} requests meanwhile failed", 0)
+    assert set(answers) == {SERVED}, answers
+    figure("rotation: requests meanwhile, of which none failed", answers.total(), unit="")
     new = _credentials(installation)
     assert _opens_bucket(installation.services, new)
     assert _opens_database(installation.services, new)
-
-
-@contextmanager
-def _load(caller: Caller) -> Iterator[Counter[int | str]]:
-    """People who read, write runs and store artifacts, until the end of the block; how often they got which status."""
-    answers: Counter[int | str] = Counter()
-    done = threading.Event()
-
-    def work() -> None:
-        while not done.is_set():
-            for method, path, body in _day():
-                try:
-                    answers[caller.ask(method, path, body, {"Content-Type": "application/json"}).status] += 1
-                except OSError as error:
-                    answers[repr(error)] += 1
-
-    people = [threading.Thread(target=work) for _ in range(_PEOPLE)]
-    for person in people:
-        person.start()
-    try:
-        yield answers
-    finally:
-        done.set()
-        for person in people:
-            person.join()
-
-
-def _day() -> list[tuple[str, str, bytes | None]]:
-    name = threading.get_ident()
-    return [
-        ("GET", "/api/2.0/mlflow/experiments/get?experiment_id=0", None),
-        ("POST", "/api/2.0/mlflow/runs/create", json.dumps({"experiment_id": "0"}).encode()),
-        ("PUT", f"/api/2.0/mlflow-artifacts/artifacts/0/load/{name}.bin", b"x" * 20_000),
-        ("GET", f"/api/2.0/mlflow-artifacts/artifacts/0/load/{name}.bin", None),
-    ]
 
 
 def _credentials(installation: Installation) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol
 
 __all__ = ["Figure"]
 
-# What was measured, and the seconds that it took.
-Figure: TypeAlias = Callable[[str, float], None]
+
+class Figure(Protocol):
+    """Keeps what was measured: seconds, or where there is no unit a number of things."""
+
+    def __call__(self, what: str, value: float, unit: str = "s") -> None: ...
