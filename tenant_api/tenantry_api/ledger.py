@@ -9,7 +9,7 @@ from uuid import UUID
 from tenantry_api.errors import Refused
 from tenantry_api.exchange import Call
 from tenantry_api.facts import INSTALLATION_LOG, Action, Decision, Principal, PrincipalKind, Target
-from tenantry_api.record.event import Details, Event, intent, outcome, refusal
+from tenantry_api.record.event import Details, Event, Head, intent, outcome, refusal
 from tenantry_api.record.recorder import Recorder, RecordUnavailable
 from tenantry_api.snapshot import SnapshotHolder
 
@@ -66,11 +66,7 @@ class Ledger:
     def intent(self, admitted: Admitted, details: Details | None = None) -> Event:
         """Not on record yet; `begun` is next."""
         event = self._open[admitted.call.id] = intent(
-            id=admitted.call.id,
-            at=admitted.call.at,
-            log=self._log(admitted.target),
-            actor=admitted.principal,
-            client=admitted.call.client,
+            self._head(admitted.call, admitted.target, admitted.principal),
             workspace=admitted.target.workspace,
             project=admitted.target.project,
             action=admitted.action,
@@ -105,11 +101,7 @@ class Ledger:
     async def refused(self, trail: Trail, refused: Refused) -> None:
         resources = refused.refusal.resources if trail.action is None else trail.action.resources
         event = refusal(
-            id=trail.call.id,
-            at=trail.call.at,
-            log=self._log(trail.target),
-            actor=trail.principal,
-            client=trail.call.client,
+            self._head(trail.call, trail.target, trail.principal),
             workspace=trail.target.workspace if trail.target else None,
             project=trail.target.project if trail.target else None,
             method=trail.call.method,
@@ -118,6 +110,9 @@ class Ledger:
             decision=refused.decision,
         )
         await self._recorder.write(event)
+
+    def _head(self, call: Call, target: Target | None, principal: Principal) -> Head:
+        return Head(call.id, call.at, self._log(target), principal, call.client)
 
     def _log(self, target: Target | None) -> str:
         """The workspace's own log if there is such a workspace, else the installation's."""

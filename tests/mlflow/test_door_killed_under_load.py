@@ -23,10 +23,10 @@ from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
 from tenantry_api.audit.bundle import EVENTS, Bundle
-from tenantry_api.audit.export import Request
 from tenantry_api.audit.keys import load_signing_key, make_signing_key, verifier
 from tenantry_api.audit.log import AuditLog
 from tenantry_api.audit.verify import verify
+from tenantry_api.record.event import Head
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
 from tenantry_api.settings import Settings
@@ -122,7 +122,7 @@ class Site:
             shipper=shipper,
         )
         await audit.start()
-        pieces = await audit.export(Request(uuid7(), datetime.now(UTC), "vision", ALICE, CLIENT))
+        pieces = await audit.export(Head(uuid7(), datetime.now(UTC), "vision", ALICE, CLIENT))
         export = self.home / "export.zip"
         export.write_bytes(b"".join([piece async for piece in pieces]))
         for part in (audit, shipper, recorder):

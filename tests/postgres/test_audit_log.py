@@ -18,13 +18,12 @@ from uuid_utils.compat import uuid7
 
 from tenantry_api.audit.bundle import Bundle
 from tenantry_api.audit.checkpoint import open_checkpoint
-from tenantry_api.audit.export import Request
 from tenantry_api.audit.keys import verifier
 from tenantry_api.audit.log import AuditLog
 from tenantry_api.audit.note import read_key
 from tenantry_api.audit.search import Query
 from tenantry_api.audit.verify import Report, verify
-from tenantry_api.record.event import Stage
+from tenantry_api.record.event import Head, Stage
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
 from tests.support.postgres import CatalogDatabase
@@ -48,7 +47,7 @@ class Door:
 
     async def export(self, name: str = "export.zip") -> Path:
         path = self.directory / name
-        pieces = await self.audit.export(Request(uuid7(), datetime.now(UTC), "vision", ALICE, CLIENT))
+        pieces = await self.audit.export(Head(uuid7(), datetime.now(UTC), "vision", ALICE, CLIENT))
         path.write_bytes(b"".join([piece async for piece in pieces]))
         return path
 

@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from tenantry_api.audit.tree import EMPTY, leaf_hash
-from tenantry_api.record.event import notice
+from tenantry_api.record.event import Head, notice
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
 from tests.support.postgres import CatalogDatabase, PostgresServer, catalog_on, make_template, running_server
@@ -112,15 +112,8 @@ async def test_doors_that_recorded_nothing_leave_a_log_that_can_be_shipped(
 async def test_a_text_with_nul_does_not_stop_the_shipping(catalog: CatalogDatabase, tmp_path: Path) -> None:
 
     event = an_intent()
-    odd = notice(
-        id=event.id,
-        at=event.time,
-        log="vision",
-        actor=replace(ALICE, name="al\0ice"),
-        client=CLIENT,
-        operation="identity.sign_in",
-        details={},
-    )
+    head = Head(event.id, event.time, "vision", replace(ALICE, name="al\0ice"), CLIENT)
+    odd = notice(head, operation="identity.sign_in", details={})
     async with _shipping(tmp_path, catalog.api_url) as (recorder, shipper):
         await recorder.write(odd)
         await shipper.drained(within=30)
@@ -183,14 +176,14 @@ def test_nobody_changes_a_record(catalog: CatalogDatabase, role: str, table: str
 _WRITES_UNTIL_KILLED = """
 import asyncio, pathlib, sys
 from uuid_utils.compat import uuid7
-from tenantry_api.record.event import notice
+from tenantry_api.record.event import Head, notice
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
 from tests.support.record import ALICE, CLIENT, an_intent
 
 async def write(recorder, log):
     while True:
-        event = notice(id=uuid7(), at=an_intent().time, log=log, actor=ALICE, client=CLIENT, operation="x", details={})
+        event = notice(Head(uuid7(), an_intent().time, log, ALICE, CLIENT), operation="x", details={})
         await recorder.write(event)
         print(event.id, flush=True)
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tenantry_api.facts import Action, Decision, Kind, Permission, Principal, PrincipalKind, Refusal, Resource
-from tenantry_api.record.event import Client, Event, intent, notice, outcome, refusal
+from tenantry_api.record.event import Client, Event, Head, intent, notice, outcome, refusal
 
 __all__ = [
     "ALICE",
@@ -39,11 +39,7 @@ _FIRST = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 def an_intent(nth: int = 0, *, log: str = "vision", kind: Kind = Kind.READ, resource: str = "0f3a") -> Event:
     """The same one for the same arguments."""
     return intent(
-        id=UUID(int=(7 << 76) + nth),
-        at=_FIRST + timedelta(milliseconds=nth),
-        log=log,
-        actor=ALICE,
-        client=CLIENT,
+        Head(UUID(int=(7 << 76) + nth), _FIRST + timedelta(milliseconds=nth), log, ALICE, CLIENT),
         workspace=log,
         project="segmentation",
         action=replace(_action(resource), kind=kind),
@@ -74,14 +70,14 @@ def events_with_everything() -> list[Event]:
     action = replace(_action("0f3a"), body=b"{}")
     decision = Decision(allowed=False, rule="a rule", revision=12, decided_at=_FIRST)
     no = Refusal(403, "PERMISSION_DENIED", "no_grant", "No.", "GetRun", action.resources)
-    said = {"id": begun.id, "at": _FIRST, "log": "vision", "actor": ALICE, "client": CLIENT}
+    head = Head(begun.id, _FIRST, "vision", ALICE, CLIENT)
     place = {"workspace": "vision", "project": "segmentation"}
     details = {"model": "digits"}
     return [
-        intent(**said, **place, action=action, decision=decision, details=details),
+        intent(head, **place, action=action, decision=decision, details=details),
         outcome(of=begun, at=_FIRST, status=200, bytes_in=1, bytes_out=1, completed=True, details=details),
-        refusal(**said, **place, method="GET", path="/", refusal=no, decision=decision),
-        notice(**said, operation="audit.search", details=details),
+        refusal(head, **place, method="GET", path="/", refusal=no, decision=decision),
+        notice(head, operation="audit.search", details=details),
     ]
 
 

@@ -11,11 +11,8 @@ import hashlib
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import IO, Any
-from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -23,30 +20,18 @@ from tenantry_api.audit.bundle import CHECKPOINT, EVENTS, FORMAT, LEAVES, MANIFE
 from tenantry_api.audit.checkpoint import Checkpoint, read_checkpoint
 from tenantry_api.audit.note import signature
 from tenantry_api.audit.signer import LogInconsistent, Signer
-from tenantry_api.facts import Principal
 from tenantry_api.record.canonical import canonical, instant
-from tenantry_api.record.event import Client, Event, notice
+from tenantry_api.record.event import Head, notice
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
 
-__all__ = ["Exporter", "Request"]
+__all__ = ["Exporter"]
 
 OPERATION = "audit.export"
 
 _SHIPPED_WITHIN = 30.0
 _SLICE = 1_000
 _LEAVES = "SELECT leaf FROM audit.event WHERE log = $1 AND index >= $2 AND index < $3 ORDER BY index"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Who asks for which log. `id` becomes the id of the export's own record, and of the answer."""
-
-    id: UUID
-    at: datetime
-    log: str
-    actor: Principal
-    client: Client
 
 
 class Exporter:
@@ -57,12 +42,12 @@ class Exporter:
         self._shipper = shipper
         self._signer = signer
 
-    async def export(self, request: Request) -> AsyncIterator[bytes]:
-        """Record it, sign a checkpoint, and give the zip file in pieces.
+    async def export(self, request: Head) -> AsyncIterator[bytes]:
+        """Record it, sign a checkpoint, and give the zip file in pieces. `request` is also its record's head.
 
         Raises, before the first piece, RecordUnavailable, or TimeoutError when PostgreSQL does not take the records.
         """
-        await self._recorder.write(_own_record(request))
+        await self._recorder.write(notice(request, operation=OPERATION, details={"format": FORMAT}))
         await self._shipper.drained(within=_SHIPPED_WITHIN)
         return self._pieces(request, await self._checkpoint(request.log))
 
@@ -73,7 +58,7 @@ class Exporter:
         except LogInconsistent:
             return self._signer.published(log)
 
-    async def _pieces(self, request: Request, note: bytes) -> AsyncIterator[bytes]:
+    async def _pieces(self, request: Head, note: bytes) -> AsyncIterator[bytes]:
         checkpoint = read_checkpoint(note)
         archive = _Archive()
         with archive.file(EVENTS) as file:
@@ -155,19 +140,7 @@ class _Buffer:
         return b"".join(parts)
 
 
-def _own_record(request: Request) -> Event:
-    return notice(
-        id=request.id,
-        at=request.at,
-        log=request.log,
-        actor=request.actor,
-        client=request.client,
-        operation=OPERATION,
-        details={"format": FORMAT},
-    )
-
-
-def _manifest(request: Request, checkpoint: Checkpoint, digests: dict[str, str]) -> bytes:
+def _manifest(request: Head, checkpoint: Checkpoint, digests: dict[str, str]) -> bytes:
     said = canonical(
         {
             "count": checkpoint.size,

@@ -9,11 +9,12 @@ import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tenantry_api.audit.checkpoint import origin_of
-from tenantry_api.audit.export import Exporter, Request
+from tenantry_api.audit.export import Exporter
 from tenantry_api.audit.keys import public_pem, verifier
 from tenantry_api.audit.search import Page, Query, search
 from tenantry_api.audit.signer import Signer
 from tenantry_api.engine import asyncpg_url
+from tenantry_api.record.event import Head
 from tenantry_api.record.recorder import Recorder
 from tenantry_api.record.shipper import Shipper
 
@@ -60,7 +61,7 @@ class AuditLog:
         """See `search.search`. PostgreSQL down: OSError, or an error of asyncpg."""
         return await search(self._pool, log, query, before=before, limit=limit)
 
-    async def export(self, request: Request) -> AsyncIterator[bytes]:
+    async def export(self, request: Head) -> AsyncIterator[bytes]:
         """See `Exporter.export`."""
         return await self._exporter.export(request)
 

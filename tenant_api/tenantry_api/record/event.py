@@ -28,6 +28,7 @@ __all__ = [
     "Client",
     "Details",
     "Event",
+    "Head",
     "Stage",
     "intent",
     "notice",
@@ -64,6 +65,17 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """What every event begins with but an outcome, whose intent has it: who asked for something, when, from where."""
+
+    id: UUID
+    at: datetime
+    log: str
+    actor: Principal
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """`leaf` is what is kept; the other fields are copies of what is inside it, for search and for the outcome."""
 
@@ -78,12 +90,8 @@ class Event:
 
 
 def intent(
+    head: Head,
     *,
-    id: UUID,  # noqa: A002  # the field's name in the record
-    at: datetime,
-    log: str,
-    actor: Principal,
-    client: Client,
     workspace: str,
     project: str | None,
     action: Action,
@@ -91,10 +99,8 @@ def intent(
     details: Details | None = None,
 ) -> Event:
     """An allowed request, before it is done. `details` is for what the action does not say (a promotion's before)."""
-    fields = _common(Stage.INTENT, id, at, log) | {
-        "actor": _actor(actor),
+    fields = _headed(Stage.INTENT, head) | {
         "body": _body(action),
-        "client": _client(client),
         "decision": _decision(decision),
         "details": plain(details),
         "kind": action.kind,
@@ -107,7 +113,7 @@ def intent(
         "resources": _resources(action.resources),
         "workspace": workspace,
     }
-    return _event(fields, id, at, actor.name)
+    return _event(fields, head.id, head.at, head.actor.name)
 
 
 def outcome(
@@ -136,12 +142,8 @@ def outcome(
 
 
 def refusal(
+    head: Head,
     *,
-    id: UUID,  # noqa: A002  # the field's name in the record
-    at: datetime,
-    log: str,
-    actor: Principal,
-    client: Client,
     workspace: str | None,
     project: str | None,
     method: str,
@@ -150,9 +152,7 @@ def refusal(
     decision: Decision | None = None,
 ) -> Event:
     """A request that was refused, by whichever step; nothing was forwarded. `path` is as the client sent it."""
-    fields = _common(Stage.REFUSAL, id, at, log) | {
-        "actor": _actor(actor),
-        "client": _client(client),
+    fields = _headed(Stage.REFUSAL, head) | {
         "code": refusal.code,
         "decision": _decision(decision) if decision else None,
         "message": shortened(refusal.message),
@@ -165,27 +165,21 @@ def refusal(
         "status": refusal.status,
         "workspace": workspace,
     }
-    return _event(fields, id, at, actor.name)
+    return _event(fields, head.id, head.at, head.actor.name)
 
 
 def notice(
+    head: Head,
     *,
-    id: UUID,  # noqa: A002  # the field's name in the record
-    at: datetime,
-    log: str,
-    actor: Principal,
-    client: Client,
     operation: str,
     details: Details,
 ) -> Event:
     """Something that happened outside a project: `identity.sign_in`, `identity.token_created`, `audit.export`."""
-    fields = _common(Stage.NOTICE, id, at, log) | {
-        "actor": _actor(actor),
-        "client": _client(client),
+    fields = _headed(Stage.NOTICE, head) | {
         "details": plain(details),
         "operation": operation,
     }
-    return _event(fields, id, at, actor.name)
+    return _event(fields, head.id, head.at, head.actor.name)
 
 
 def parse(leaf: bytes) -> Event:
@@ -205,6 +199,10 @@ def parse(leaf: bytes) -> Event:
 
 def _common(stage: Stage, event: UUID, at: datetime, log: str) -> dict[str, Json]:
     return {"id": str(event), "log": log, "schema": SCHEMA, "stage": stage, "time": instant(at)}
+
+
+def _headed(stage: Stage, head: Head) -> dict[str, Json]:
+    return _common(stage, head.id, head.at, head.log) | {"actor": _actor(head.actor), "client": _client(head.client)}
 
 
 def _event(fields: dict[str, Json], event: UUID, at: datetime, actor: str) -> Event:

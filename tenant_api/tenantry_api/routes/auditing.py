@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from tenantry_api.audit.export import Request
 from tenantry_api.audit.search import Page, Query
 from tenantry_api.errors import Refused
 from tenantry_api.facts import Permission, Refusal
@@ -27,8 +26,7 @@ async def search_log(call: Call, workspace: str, query: Query, *, before: int | 
 async def export_log(call: Call, workspace: str) -> AsyncIterator[bytes]:
     """The pieces of the zip file; the exporter records the export before it gives the first."""
     _check(call, workspace, Permission.AUDIT_EXPORT)
-    wanted = Request(call.journal.id, datetime.now(UTC), workspace, call.me, call.journal.client)
-    return await call.services.audit.export(wanted)
+    return await call.services.audit.export(call.journal.head(workspace, call.me))
 
 
 def file_name(workspace: str) -> str:

@@ -10,7 +10,7 @@ from fastapi import Request
 from uuid_utils.compat import uuid7
 
 from tenantry_api.facts import INSTALLATION_LOG, Decision, Principal, PrincipalKind, Refusal
-from tenantry_api.record.event import Client, Details, notice, refusal
+from tenantry_api.record.event import Client, Details, Head, notice, refusal
 from tenantry_api.record.recorder import Recorder
 
 __all__ = ["ANONYMOUS", "Journal"]
@@ -36,29 +36,22 @@ class Journal:
         journal: Journal = request.state.journal
         return journal
 
+    def head(self, log: str, actor: Principal) -> Head:
+        """Of an event that happens now."""
+        return Head(self.id, datetime.now(UTC), log, actor, self.client)
+
     async def notice(self, actor: Principal, operation: str, details: Details, log: str = INSTALLATION_LOG) -> None:
         """Returns when it is durable. Raises RecordUnavailable: then what it is about must not happen."""
-        event = notice(
-            id=self.id,
-            at=datetime.now(UTC),
-            log=log,
-            actor=actor,
-            client=self.client,
-            operation=operation,
-            details=details,
-        )
+        event = notice(self.head(log, actor), operation=operation, details=details)
         await self.recorder.write(event)
 
     async def refused(
         self, request: Request, why: Refusal, workspace: str | None, decision: Decision | None = None
     ) -> None:
         """`workspace` only if it exists: its log gets the record."""
+        actor: Principal = getattr(request.state, "principal", ANONYMOUS)
         event = refusal(
-            id=self.id,
-            at=datetime.now(UTC),
-            log=workspace or INSTALLATION_LOG,
-            actor=getattr(request.state, "principal", ANONYMOUS),
-            client=self.client,
+            self.head(workspace or INSTALLATION_LOG, actor),
             workspace=workspace,
             project=None,
             method=request.method,

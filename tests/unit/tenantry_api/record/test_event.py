@@ -20,7 +20,7 @@ from tenantry_api.facts import (
     Resource,
 )
 from tenantry_api.record.canonical import canonical
-from tenantry_api.record.event import LEAF_LIMIT, Client, intent, notice, outcome, parse, refusal
+from tenantry_api.record.event import LEAF_LIMIT, Client, Head, intent, notice, outcome, parse, refusal
 from tests.support.record import ALICE, CLIENT, an_intent
 
 ID = UUID("01931e2a-0000-7000-8000-000000000001")
@@ -38,11 +38,7 @@ ACTION = Action(
 
 def _intent(action: Action = ACTION, actor: Principal = ALICE, **details: str) -> dict[str, object]:
     event = intent(
-        id=ID,
-        at=AT,
-        log="vision",
-        actor=actor,
-        client=CLIENT,
+        Head(ID, AT, "vision", actor, CLIENT),
         workspace="vision",
         project="segmentation",
         action=action,
@@ -108,11 +104,7 @@ def test_an_outcome_says_how_its_intent_ended() -> None:
 
 def test_a_refusal_says_what_was_asked_for_and_why_not() -> None:
     refused = refusal(
-        id=ID,
-        at=AT,
-        log=INSTALLATION_LOG,
-        actor=Principal(PrincipalKind.ANONYMOUS, "anonymous"),
-        client=Client("192.0.2.7"),
+        Head(ID, AT, INSTALLATION_LOG, Principal(PrincipalKind.ANONYMOUS, "anonymous"), Client("192.0.2.7")),
         workspace="vision",
         project=None,
         method="GET",
@@ -141,9 +133,7 @@ def test_a_refusal_says_what_was_asked_for_and_why_not() -> None:
 
 
 def test_a_notice_says_what_happened_outside_of_a_project() -> None:
-    signed_in = notice(
-        id=ID, at=AT, log=INSTALLATION_LOG, actor=ALICE, client=CLIENT, operation="identity.sign_in", details={}
-    )
+    signed_in = notice(Head(ID, AT, INSTALLATION_LOG, ALICE, CLIENT), operation="identity.sign_in", details={})
 
     assert parse(signed_in.leaf) == signed_in
     assert set(json.loads(signed_in.leaf)) == {
