@@ -159,6 +159,20 @@ def test_a_whole_bucket_that_a_spec_names_is_emptied_and_stays(place: Place, pla
     assert bucket in place.server.buckets()
 
 
+@pytest.mark.parametrize("beside", [{}, {"keyless": True}, {"given_secret": "ws-vision/nobody-made-this"}])
+def test_a_place_that_was_not_made_is_not_tried_as_the_administrator(
+    place: Place, plan: BucketPlan, beside: dict[str, Any]
+) -> None:
+    """A paused project is looked at, and nothing is made for it."""
+    bucket = place.server.bucket()
+    place.server.client().put_object(Bucket=bucket, Key=".tenantry-probe", Body=b"theirs")
+    bold = replace(plan, bucket=bucket, prefix="", named=True, **beside)
+    provisioner = place.provisioner()
+    found = provisioner.stores(bold, provisioner.key(bold))
+    assert (found.ok, found.reason) == (False, "NotProvisioned")
+    assert place.server.keys_in(bucket) == [".tenantry-probe"]
+
+
 def test_a_policy_that_somebody_changed_is_put_right(place: Place, plan: BucketPlan) -> None:
     provisioner = place.provisioner()
     key = provisioner.ensure(plan)

@@ -99,6 +99,8 @@ class BucketProvisioner:
 
     def stores(self, plan: ArtifactPlan, key: BucketKey | None) -> Probe:
         place = _mine(plan)
+        if key is None and (problem := self._not_ready(place)):
+            return Probe(False, "NotProvisioned", problem)
         return probes.patiently(lambda: probes.stores(self._clients, place, key), self._patience(place))
 
     def confined(self, plan: ArtifactPlan, key: BucketKey | None) -> Probe:
@@ -111,6 +113,14 @@ class BucketProvisioner:
         if plan.given_secret is not None:
             return self._given
         return NoKeys() if plan.keyless else self._keys
+
+    def _not_ready(self, plan: BucketPlan) -> str:
+        """Say why nothing is tried without a key: the operator's own would open whatever place a spec names."""
+        try:
+            self.reader(plan)
+        except ProvisionFailed as error:
+            return str(error)
+        return "" if isinstance(self._keys_of(plan), NoKeys) else "there is no key for it yet"
 
     def _empty_given(self, plan: BucketPlan, keys: GivenKeys) -> None:
         key = keys.ensure(plan)
