@@ -13,7 +13,7 @@ from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import ArtifactPlan, BucketPlan, ProjectKey
 from tenantry_operator.provision.bucket.words import BUCKET
 
-__all__ = ["claim", "holder", "stay"]
+__all__ = ["claim", "holder", "shared", "stay"]
 
 # One that has no place yet comes after all that have one. Locations end with a slash.
 _HOLDER: Final = text("""
@@ -42,6 +42,10 @@ def stay(place: ArtifactPlan, held: str) -> None:
     if isinstance(place, BucketPlan) and held not in {"", place.location}:
         cure = f"put spec.artifacts or {BUCKET} back, or move them as docs/storage.md says"
         raise ProvisionFailed(f"its artifacts lie in {held}, and would be looked for in {place.location}: {cure}")
+
+
+def shared(place: ArtifactPlan, holder: ProjectKey) -> str:
+    return f"{place.location} is, or overlaps, the place of project {holder}"
 
 
 def claim(connection: Connection, key: ProjectKey, place: ArtifactPlan) -> None:

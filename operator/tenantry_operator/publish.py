@@ -30,6 +30,7 @@ from sqlalchemy import (
 from tenantry_catalog import tables
 from tenantry_crds.meta import Condition, Role
 from tenantry_operator import places
+from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import (
     AccessRow,
     ArtifactPlan,
@@ -92,6 +93,15 @@ class Catalog:
         """Return the place that holds the project's artifacts; empty while there is none."""
         published = self.project(key)
         return published.artifacts if published else ""
+
+    def admit(self, key: ProjectKey, place: ArtifactPlan) -> None:
+        """Raise ProvisionFailed where its artifacts lie elsewhere, or another's lie here: two projects in one place
+        would read each other's, and whoever was there first keeps it.
+        """
+        places.stay(place, self.held(key))
+        if holder := self.holder(key, place):
+            cure = "make the project anew with another in spec.artifacts"
+            raise ProvisionFailed(f"{places.shared(place, holder)}: {cure}")
 
     def holder(self, key: ProjectKey, place: ArtifactPlan) -> ProjectKey | None:
         """Return the project, declared or kept, that had this place in a bucket, or one that overlaps, before `key`."""

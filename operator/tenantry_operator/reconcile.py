@@ -29,7 +29,6 @@ from tenantry_operator.facts import (
 )
 from tenantry_operator.observe import Applied, Observer
 from tenantry_operator.outage import catalog_trouble
-from tenantry_operator.places import stay
 from tenantry_operator.plan.project import plan_project
 from tenantry_operator.plan.server import plan_server
 from tenantry_operator.plan.workspace import plan_workspace
@@ -235,7 +234,7 @@ class Reconciler:
         except ProvisionFailed as error:
             database_problem = str(error)
         try:
-            self._refuse_another_place(plan)
+            self.catalog.admit(plan.key, plan.artifacts)
             key = self.artifacts.ensure(plan.artifacts)
         except ProvisionFailed as error:
             storage_problem = str(error)
@@ -243,14 +242,6 @@ class Reconciler:
             return Applied(address, key, database_problem, storage_problem)
         self.rotation.turn(plan)
         return self._adopt(plan)
-
-    def _refuse_another_place(self, plan: ProjectPlan) -> None:
-        """Two projects in one place would read each other's artifacts: whoever was there first keeps it."""
-        stay(plan.artifacts, self.catalog.held(plan.key))
-        if holder := self.catalog.holder(plan.key, plan.artifacts):
-            place = plan.artifacts.location
-            cure = "make the project anew with another in spec.artifacts"
-            raise ProvisionFailed(f"{place} is, or overlaps, the place of project {holder}: {cure}")
 
     def _publish(
         self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge, *, stored: bool, is_new: bool

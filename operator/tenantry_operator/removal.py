@@ -16,7 +16,7 @@ from tenantry_crds.project import Project, ProjectSpec
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.facts import ArtifactPlan, BucketPlan, Installation, ProjectKey, WorkspaceKey
 from tenantry_operator.observe import Observer
-from tenantry_operator.places import stay
+from tenantry_operator.places import shared, stay
 from tenantry_operator.plan.artifacts import plan_artifacts
 from tenantry_operator.plan.database import plan_database
 from tenantry_operator.provision import Artifacts, Databases
@@ -127,4 +127,4 @@ class Removal:
     def _left(self, key: ProjectKey, place: ArtifactPlan) -> str:
         """Say why what lies in the place is not for this project to take away; empty when it is."""
         holder = self.catalog.holder(key, place)
-        return f"{place.location} is, or overlaps, the place of project {holder}" if holder else ""
+        return shared(place, holder) if holder else ""
