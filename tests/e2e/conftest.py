@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.cluster import LOG, Cluster, running_cluster
+from tests.support.cluster import LOG, Cluster, Failed, running_cluster
 from tests.support.figures import Figure
 from tests.support.installation import Installation, install, keep_what_is_said, make_tenants
 from tests.support.services import Services, start_services
+from tests.support.version import PRESENT, Version, previous_version
 
 _FIGURES = pytest.StashKey[list[str]]()
-# What breaks things comes last.
-_ORDER = ("test_tenants", "test_isolation", "test_rotation", "test_lifecycle", "test_chaos")
+# The upgrade makes what the others find; what breaks things comes late, and what they all left behind is read last.
+_ORDER = [f"test_{it}" for it in ("upgrade", "tenants", "isolation", "rotation", "lifecycle", "chaos", "rights")]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,10 +52,25 @@ def services(cluster: Cluster) -> Services:
 
 
 @pytest.fixture(scope="session")
+def previous(cluster: Cluster, services: Services, figure: Figure) -> Installation:
+    """The commit before this one, installed as its own tests do it. Who asks for `installation` upgrades it."""
+    version = previous_version()
+    cluster.load(version.images)
+    try:
+        return _installed(cluster, services, version, figure)
+    except (Failed, AssertionError) as error:
+        pytest.fail(f"This is the installation of {version.name}, which the upgrade begins with: {error}", False)
+
+
+@pytest.fixture(scope="session")
 def installation(cluster: Cluster, services: Services, figure: Figure) -> Installation:
+    return _installed(cluster, services, PRESENT, figure)
+
+
+def _installed(cluster: Cluster, services: Services, version: Version, figure: Figure) -> Installation:
     begun = time.monotonic()
-    installed = install(cluster, services)
-    figure("helm install, until the door answers", time.monotonic() - begun)
-    make_tenants(cluster)
-    figure("kubectl apply of three projects, until all are ready", installed.wait_until_ready())
+    installed = install(cluster, services, version)
+    figure(f"{version.name}: helm upgrade --install, until the door answers", time.monotonic() - begun)
+    make_tenants(cluster, version)
+    figure(f"{version.name}: kubectl apply of three projects, until all are ready", installed.wait_until_replaced())
     return installed

@@ -7,24 +7,23 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support.requirement import missing, required
+from tests.support.version import CACHE, PRESENT
 from tests.support.wait import until
 
 __all__ = ["LOG", "Cluster", "Failed", "running_cluster"]
 
 _ROOT = Path(__file__).parents[2]
 _SCRIPTS = _ROOT / "hack" / "cluster"
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tenantry"
-_BIN = _CACHE / "cluster" / "bin"
+_BIN = CACHE / "cluster" / "bin"
 # Where the last node's logs are kept.
-LOG = _CACHE / "cluster" / "log"
-IMAGES = tuple(_CACHE / "images" / f"tenantry-{name}.tar" for name in ("operator", "api", "backend"))
+LOG = CACHE / "cluster" / "log"
 
 
 class Failed(Exception):
@@ -51,6 +50,15 @@ class Cluster:
     def node(self, *command: str, deadline: float = 120) -> str:
         """Run a command on the node itself, as root."""
         return self._run([_SCRIPTS / "node-exec.sh", *command], "", deadline)
+
+    def load(self, archives: Iterable[Path]) -> None:
+        """Give the node the images that it has not got yet: tags move, so an archive's time decides."""
+        for archive in archives:
+            loaded = self.home / f"{archive.parent.name}-{archive.stem}.loaded"
+            stamp = str(archive.stat().st_mtime_ns)
+            if not loaded.exists() or loaded.read_text() != stamp:
+                self.node("ctr", "-n", "k8s.io", "images", "import", "--local", str(archive))
+                loaded.write_text(stamp)
 
     def apply(self, *objects: dict[str, Any] | str) -> None:
         """Objects, or manifests as text. They go over standard input: a Secret shows in no list of processes."""
@@ -124,7 +132,7 @@ def running_cluster() -> Iterator[Cluster]:
         cluster = Cluster(Path(given).resolve().parent)
         if not (cluster.home / "up").exists():
             missing("e2e", f"{given} is not the kubeconfig of a node that hack/cluster/up.sh started")
-        _import(cluster)
+        cluster.load(PRESENT.images)
         yield cluster
         return
     if not required("e2e"):
@@ -135,7 +143,7 @@ def running_cluster() -> Iterator[Cluster]:
     try:
         subprocess.run([_SCRIPTS / "up.sh"], env=environment, check=True, stdout=subprocess.DEVNULL, timeout=300)
         cluster = Cluster(home)
-        _import(cluster)
+        cluster.load(PRESENT.images)
         yield cluster
     finally:
         subprocess.run([_SCRIPTS / "down.sh"], env=environment, check=True, timeout=120)
@@ -144,19 +152,9 @@ def running_cluster() -> Iterator[Cluster]:
 def _need() -> None:
     if os.geteuid() != 0:
         missing("e2e", "a node takes root: run make test-e2e as root, or name a node's in TENANTRY_TEST_KUBECONFIG")
-    for path in (_BIN / "kubelet", _BIN / "helm", *IMAGES):
+    for path in (_BIN / "kubelet", _BIN / "helm", *PRESENT.images):
         if not path.exists():
             missing("e2e", f"{path.name} is not built: run make cluster")
     for program in ("runc", "nft", "ip"):
         if shutil.which(program) is None:
             missing("e2e", f"{program} is not installed: run hack/cluster/needs.sh")
-
-
-def _import(cluster: Cluster) -> None:
-    """Give the node the images that it has not got yet: its tags move, so an archive's time decides."""
-    for archive in IMAGES:
-        imported = cluster.home / f"{archive.stem}.imported"
-        stamp = str(archive.stat().st_mtime_ns)
-        if not imported.exists() or imported.read_text() != stamp:
-            cluster.node("ctr", "-n", "k8s.io", "images", "import", "--local", str(archive))
-            imported.write_text(stamp)

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from hack.demo.browser import Person
 
 from tests.support.cluster import Cluster, Failed
-from tests.support.helm import CHART
-from tests.support.services import MANIFESTS, PUBLIC_URL, Services, secret
+from tests.support.services import PUBLIC_URL, Services, secret
 from tests.support.site import Caller
+from tests.support.version import PRESENT, Version
 from tests.support.wait import until
 
 __all__ = [
@@ -43,6 +43,7 @@ _TOKEN = "/var/run/tenantry/token"
 class Installation:
     cluster: Cluster
     services: Services
+    version: Version
 
     def ready(self, workspace: str, name: str) -> bool:
         return self.conditions(workspace, name).get("Ready", ("", "", ""))[0] == "True"
@@ -60,6 +61,20 @@ class Installation:
                 lacks = json.dumps(self.conditions(workspace, name), indent=1)
                 raise AssertionError(f"{workspace}/{name} is not ready: {lacks}") from error
         return time.monotonic() - begun
+
+    def wait_until_replaced(self, deadline: float = 180) -> float:
+        """Until all projects have servers of this version and no others. Seconds that it took."""
+        begun = time.monotonic()
+        for workspace, name in PROJECTS:
+            until(functools.partial(self._has_a_server, workspace, name), deadline=deadline, what=f"a server of {name}")
+            self.cluster.rolled_out(f"deployment/mlflow-{name}", f"ws-{workspace}", deadline)
+        self.wait_until_ready()
+        return time.monotonic() - begun
+
+    def _has_a_server(self, workspace: str, name: str) -> bool:
+        found = self.cluster.find("deployment", f"mlflow-{name}", f"ws-{workspace}")
+        pod = found["spec"]["template"]["spec"] if found else {"containers": []}
+        return [it["image"].rpartition(":")[2] for it in pod["containers"]] == [self.version.tag]
 
     def token(self, username: str) -> str:
         """A personal token of somebody who signs in at the provider."""
@@ -92,45 +107,47 @@ class Installation:
         self.cluster.apply(_script(name, script.read_text()), _training_pod(name, url))
 
 
-def install(cluster: Cluster, services: Services) -> Installation:
+def install(cluster: Cluster, services: Services, version: Version = PRESENT) -> Installation:
     """Install, or upgrade, and wait until every pod is ready and the way in leads somewhere."""
     cluster.apply(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         secret("postgres", NAMESPACE, **_urls(services)),
         secret("postgres-ca", NAMESPACE, **{"ca.crt": (services.home / "ca.crt").read_text()}),
         secret("s3", NAMESPACE, accessKey=services.s3_key[0], secretKey=services.s3_key[1]),
-        (MANIFESTS / "door.yaml").read_text(),
+        (version.manifests / "door.yaml").read_text(),
     )
     # Another key would make another log of what is one.
     if cluster.find("secret", "audit", NAMESPACE) is None:
         cluster.apply(secret("audit", NAMESPACE, **{"signing.key": _signing_key()}))
-    given = ("--namespace", NAMESPACE, "--values", str(MANIFESTS / "values.yaml"), "--wait", "--timeout", "5m")
+    tags = ",".join(f"{program}.image.tag={version.tag}" for program in ("operator", "tenantApi", "backend"))
+    values = ("--values", str(version.manifests / "values.yaml"), "--set", tags)
+    chart = (RELEASE, str(version.chart), "--namespace", NAMESPACE)
     try:
-        cluster.helm("upgrade", "--install", RELEASE, str(CHART), *given)
+        cluster.helm("upgrade", "--install", *chart, *values, "--wait", "--timeout", "5m")
     except Failed as error:
         raise Failed(f"{error}\n{describe(cluster, NAMESPACE)}") from error
     until(_open, deadline=60, what="the door to answer at its address")
-    return Installation(cluster, services)
+    return Installation(cluster, services, version)
 
 
 def uninstall(cluster: Cluster) -> None:
     cluster.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "3m")
 
 
-def make_tenants(cluster: Cluster) -> None:
+def make_tenants(cluster: Cluster, version: Version = PRESENT) -> None:
     """The workspaces, and once their namespaces are there, the projects."""
-    cluster.apply((MANIFESTS / "tenants.yaml").read_text())
+    cluster.apply((version.manifests / "tenants.yaml").read_text())
     for workspace in ("vision", "language"):
         cluster.kubectl("wait", "--for=create", f"namespace/ws-{workspace}", "--timeout=60s")
-    until(lambda: _projects_are_taken(cluster), deadline=120, what="quotas that count projects")
+    until(lambda: _projects_are_taken(cluster, version), deadline=120, what="quotas that count projects")
 
 
-def _projects_are_taken(cluster: Cluster) -> bool:
+def _projects_are_taken(cluster: Cluster, version: Version) -> bool:
     """Kubernetes begins to count a new kind half a minute after it has come. A quota on it from before lets none in
     until all quotas are counted again, after five minutes at most, or until it is made anew.
     """
     try:
-        cluster.apply((MANIFESTS / "projects.yaml").read_text())
+        cluster.apply((version.manifests / "projects.yaml").read_text())
     except Failed as error:
         if "status unknown for quota" not in str(error):
             raise
