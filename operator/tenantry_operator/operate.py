@@ -18,8 +18,9 @@ from tenantry_catalog.engine import sync_engine
 from tenantry_operator.backends import Backends, Use
 from tenantry_operator.demand import Demand
 from tenantry_operator.facts import Key, ProjectKey, WorkspaceKey
+from tenantry_operator.outcome import Outcome
 from tenantry_operator.publish import Catalog
-from tenantry_operator.reconcile import Outcome, Reconciler
+from tenantry_operator.reconcile import Reconciler
 from tenantry_operator.servers import Servers
 from tenantry_operator.sources import Watched
 from tenantry_operator.workqueue import WorkQueue

@@ -7,9 +7,7 @@ and bring it to what its manifest says. Killed anywhere, the next call goes on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
-from typing import Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,12 +27,13 @@ from tenantry_operator.facts import (
 )
 from tenantry_operator.observe import Applied, Observer
 from tenantry_operator.outage import catalog_trouble
+from tenantry_operator.outcome import Outcome
 from tenantry_operator.plan.project import plan_project
 from tenantry_operator.plan.server import plan_server
 from tenantry_operator.plan.workspace import plan_workspace
 from tenantry_operator.provision import Artifacts, Databases
 from tenantry_operator.publish import Catalog, Judge, Published
-from tenantry_operator.removal import Removal
+from tenantry_operator.removal import WAY_OUT, Removal
 from tenantry_operator.rotation import Rotation
 from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused, WorkspaceWaiting
 from tenantry_operator.servers import Offer, Servers
@@ -50,22 +49,9 @@ from tenantry_operator.status import (
 )
 from tenantry_operator.trust import Trust
 
-__all__ = ["Outcome", "Reconciler"]
-
-_WAY_OUT: Final = "deletionPolicy Retain, written now, ends the wait and keeps the data"
+__all__ = ["Reconciler"]
 
 log = structlog.get_logger(__name__)
-
-
-class Outcome(Enum):
-    """What a look at a key came to: when to look again."""
-
-    # As it should be.
-    WELL = auto()
-    # On its way; its news comes by itself, most likely.
-    WAITING = auto()
-    # Something is wrong, and to be tried again.
-    TROUBLE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +107,18 @@ class Reconciler:
             self.source.report_workspace(key, terminating(str(wait)))
             return Outcome.WAITING
         if declared is None or declared.removed:
-            return self._end_workspace(key, declared)
+            return self.removal.workspace(key, declared, self._projects_of(key))
         plan = plan_workspace(declared.resource)
         self.source.protect(key, wanted=declared.resource.spec.deletion_policy is DeletionPolicy.DELETE)
         self.catalog.publish_workspace(plan)
         refusal = self._surround(plan)
-        others = self.source.declared()
-        projects = sum(isinstance(other, ProjectKey) and other.workspace == key.workspace for other in others)
+        projects = len(self._projects_of(key))
         self.source.report_workspace(key, workspace_status(plan, projects, refusal, declared.problem))
         return Outcome.WAITING if isinstance(refusal, WorkspaceWaiting) else _outcome(refusal is None)
 
-    def _end_workspace(self, key: WorkspaceKey, declared: Declared[Workspace] | None) -> Outcome:
-        done = self.removal.workspace(key, declared)
-        if not done:
-            left = "projects of it are there, or their data is kept: delete them with deletionPolicy Delete"
-            self.source.report_workspace(key, terminating(f"{left}; {_WAY_OUT}"))
-        return _outcome(done)
+    def _projects_of(self, key: WorkspaceKey) -> tuple[str, ...]:
+        others = self.source.declared()
+        return tuple(one.project for one in others if isinstance(one, ProjectKey) and one.workspace == key.workspace)
 
     def _surround(self, plan: WorkspacePlan) -> WorkspaceRefused | None:
         try:
@@ -154,7 +136,7 @@ class Reconciler:
             self.source.report_project(key, terminating(str(wait)))
             return Outcome.WAITING
         except ProvisionFailed as obstacle:
-            self.source.report_project(key, terminating(f"{obstacle}; {_WAY_OUT}"))
+            self.source.report_project(key, terminating(f"{obstacle}; {WAY_OUT}"))
             return Outcome.TROUBLE
         workspace = self._workspace_of(key)
         if workspace is None:
@@ -171,13 +153,18 @@ class Reconciler:
 
     def _workspace_of(self, key: ProjectKey) -> Declared[Workspace] | None:
         """Return none that is deleted: it will not come back, whatever becomes of its data."""
+        workspace = WorkspaceKey(key.workspace)
         try:
-            found = self.source.workspace(WorkspaceKey(key.workspace))
+            found = self.source.workspace(workspace)
         except Patience:
             return None
         except Unreadable as problem:
             raise Unreadable(f"its Workspace {key.workspace} cannot be read: {problem}") from problem
-        return None if found is None or found.removed else found
+        if found is None or found.removed:
+            # A pass that was under way when it went may have published it once more.
+            self.catalog.retire_workspace(workspace)
+            return None
+        return found
 
     def _end_project(self, key: ProjectKey, declared: Declared[Project] | None) -> Outcome:
         self.trust.forget(key)

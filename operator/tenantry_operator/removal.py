@@ -6,8 +6,10 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -16,6 +18,7 @@ from tenantry_crds.project import Project, ProjectSpec
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.facts import ArtifactPlan, BucketPlan, Installation, ProjectKey, WorkspaceKey
 from tenantry_operator.observe import Observer
+from tenantry_operator.outcome import Outcome
 from tenantry_operator.places import shared, stay
 from tenantry_operator.plan.artifacts import plan_artifacts
 from tenantry_operator.plan.database import plan_database
@@ -25,9 +28,13 @@ from tenantry_operator.publish import Catalog
 from tenantry_operator.runtime import Runtime
 from tenantry_operator.servers import Servers
 from tenantry_operator.sources import Declared, Source
-from tenantry_operator.status import retired
+from tenantry_operator.status import retired, terminating
 
-__all__ = ["Removal"]
+__all__ = ["WAY_OUT", "Removal"]
+
+WAY_OUT: Final = "deletionPolicy Retain, written now, ends the wait and keeps the data"
+# Names in one message.
+_SHOWN: Final = 5
 
 log = structlog.get_logger(__name__)
 
@@ -61,16 +68,34 @@ class Removal:
         self.source.release(key)
         return True
 
-    def workspace(self, key: WorkspaceKey, declared: Declared[Workspace] | None) -> bool:
-        """A workspace that is to be deleted waits for its projects."""
+    def workspace(self, key: WorkspaceKey, declared: Declared[Workspace] | None, projects: Collection[str]) -> Outcome:
+        """`projects` are those of it that are declared: they run on, and what confines them stays until they are gone.
+        One that is to be deleted waits for them.
+        """
+        deletes = declared is not None and declared.resource.spec.deletion_policy is DeletionPolicy.DELETE
         self.catalog.retire_workspace(key)
-        self.runtime.remove_workspace(key)
-        if declared and declared.resource.spec.deletion_policy is DeletionPolicy.DELETE:
-            if not self.catalog.delete_workspace(key):
-                return False
-            log.info("workspace deleted", workspace=str(key))
+        if not deletes:
+            self.source.release(key)
+        if projects:
+            self._wait(key, f"projects of it are there: {_some(projects)}: delete them")
+            return Outcome.WAITING
+        if not self.runtime.remove_workspace(key):
+            self._wait(key, "backends of its projects end")
+            return Outcome.TROUBLE
+        return self._delete_workspace(key) if deletes else Outcome.WELL
+
+    def _delete_workspace(self, key: WorkspaceKey) -> Outcome:
+        if not self.catalog.delete_workspace(key):
+            self._wait(
+                key, "data of its projects is kept: declare them again, and delete them with deletionPolicy Delete"
+            )
+            return Outcome.WAITING
+        log.info("workspace deleted", workspace=str(key))
         self.source.release(key)
-        return True
+        return Outcome.WELL
+
+    def _wait(self, key: WorkspaceKey, obstacle: str) -> None:
+        self.source.report_workspace(key, terminating(f"{obstacle}; {WAY_OUT}"))
 
     def _retire(self, key: ProjectKey, policy: DeletionPolicy) -> None:
         published = self.catalog.project(key)
@@ -128,3 +153,8 @@ class Removal:
         """Say why what lies in the place is not for this project to take away; empty when it is."""
         holder = self.catalog.holder(key, place)
         return shared(place, holder) if holder else ""
+
+
+def _some(names: Collection[str]) -> str:
+    shown, more = sorted(names)[:_SHOWN], len(names) - _SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -83,8 +83,8 @@ class MemoryRuntime:
     def ensure_workspace(self, plan: WorkspacePlan) -> None:
         pass
 
-    def remove_workspace(self, key: WorkspaceKey) -> None:
-        pass
+    def remove_workspace(self, key: WorkspaceKey) -> bool:  # noqa: ARG002
+        return True
 
     def prepare(self, plan: ServerPlan) -> None:
         pass

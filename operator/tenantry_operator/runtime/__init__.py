@@ -97,8 +97,10 @@ class Runtime(Protocol):
     def ensure_workspace(self, plan: WorkspacePlan) -> None:
         """Make what surrounds a workspace's servers. Raises WorkspaceRefused, WorkspaceWaiting. Idempotent."""
 
-    def remove_workspace(self, key: WorkspaceKey) -> None:
-        """Take that away again, as far as nobody else's things are in it. Idempotent."""
+    def remove_workspace(self, key: WorkspaceKey) -> bool:
+        """Take that away again, as far as nobody else's things are in it; not while a server runs in it: then return
+        False. Idempotent.
+        """
 
     def prepare(self, plan: ServerPlan) -> None:
         """Make what a server needs around it, without starting one that was stopped. Raises ServerFailed."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import SecretStr
 
-from tenantry_operator.facts import ProjectKey, ServerPlan, Site, WorkspaceKey, WorkspacePlan
+from tenantry_operator.facts import Key, ProjectKey, ServerPlan, Site, WorkspaceKey, WorkspacePlan
 from tenantry_operator.plan.naming import database_name
 from tenantry_operator.plan.objects import backend_objects, workspace_objects
 from tenantry_operator.plan.objects.backend import SETTINGS, address
-from tenantry_operator.plan.objects.metadata import backend_name, labels, namespace
+from tenantry_operator.plan.objects.metadata import COMPONENT, WORKSPACE, backend_name, labels, namespace
 from tenantry_operator.plan.objects.workspace import NAME
 from tenantry_operator.provision import SecretStore
 from tenantry_operator.runtime import (
@@ -64,9 +64,12 @@ class KubernetesRuntime:
         if missing := self._counting.missing(quota):
             raise WorkspaceWaiting("NotCounted", _not_counted(missing))
 
-    def remove_workspace(self, key: WorkspaceKey) -> None:
+    def remove_workspace(self, key: WorkspaceKey) -> bool:
         """Its namespace stays: what others put into it is not ours to delete."""
+        if self._has_backends(key):
+            return False
         self._applier.remove(key)
+        return True
 
     def prepare(self, plan: ServerPlan) -> None:
         running = Running(address(plan), self._guard(plan.key))
@@ -121,6 +124,13 @@ class KubernetesRuntime:
     def close(self) -> None:
         """Pods outlive the operator."""
 
+    def _has_backends(self, key: WorkspaceKey) -> bool:
+        """A pod outlives its Deployment by the time that its requests have."""
+        made = self._live.keys()
+        if any(isinstance(one, ProjectKey) and one.workspace == key.workspace for one in made):
+            return True
+        return any(self._pods_with(key, {COMPONENT: "backend", WORKSPACE: key.workspace}))
+
     def _guard(self, key: ProjectKey) -> SecretStr:
         """What the guard asks for, made once: pods of two generations then admit the same door."""
         secret = self._passwords.read(guard_name(key))
@@ -141,7 +151,10 @@ class KubernetesRuntime:
         self._client.merge(_deployment_of(key), {"spec": {"replicas": replicas}}, "scale")
 
     def _pods(self, key: ProjectKey) -> Iterator[Document]:
-        selected = ",".join(f"{name}={value}" for name, value in labels(key, self._site).items())
+        return self._pods_with(key, labels(key, self._site))
+
+    def _pods_with(self, key: Key, wanted: Mapping[str, str]) -> Iterator[Document]:
+        selected = ",".join(f"{name}={value}" for name, value in wanted.items())
         for _, pods in self._client.pages("Pod", namespace(key), selected):
             yield from pods
 

@@ -75,8 +75,9 @@ class ProcessRuntime:
     def ensure_workspace(self, plan: WorkspacePlan) -> None:
         """Processes of a machine have nothing around them."""
 
-    def remove_workspace(self, key: WorkspaceKey) -> None:
+    def remove_workspace(self, key: WorkspaceKey) -> bool:  # noqa: ARG002
         """See `ensure_workspace`."""
+        return True
 
     def prepare(self, plan: ServerPlan) -> None:
         """See `ensure_workspace`."""
