@@ -114,6 +114,9 @@ class Operator:
         outcome = self._parts.reconciler.reconcile(key)
         if key in self._parts.source.declared():
             self._reconciling.add(key, _WAITING_SECONDS if outcome is Outcome.WAITING else RESYNC_SECONDS)
+        elif isinstance(key, ProjectKey):
+            # Its workspace may have waited for it.
+            self._reconciling.add(WorkspaceKey(key.workspace), _COUNT_SECONDS)
         return outcome is not Outcome.TROUBLE
 
     def _attend(self, key: ProjectKey) -> bool:
