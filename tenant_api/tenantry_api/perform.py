@@ -159,12 +159,12 @@ class Performer:
             return refusal_reply(refused, admitted.call.id), False
         except Interrupted:
             return refusal_reply(backend_broke_off(), admitted.call.id), False
-        return Reply(answer.status, _headers(admitted.call, answer, sandbox=False), content), True
+        return Reply(answer.status, _headers(admitted.call, answer, sandbox=True), content), True
 
 
 async def _relay(exchange: Exchange, admitted: Admitted, answer: Answer) -> tuple[int, bool]:
     """The status that the client got, and whether it got all of the body."""
-    headers = _headers(exchange.call, answer, sandbox=admitted.action.kind is Kind.DOWNLOAD)
+    headers = _headers(exchange.call, answer, sandbox=admitted.action.kind is not Kind.STATIC)
     try:
         await _pass_on(exchange, answer, headers)
     except (ClientGone, Interrupted):

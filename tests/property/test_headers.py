@@ -45,3 +45,4 @@ def test_to_the_client(received: list[tuple[bytes, bytes]], sandbox: bool) -> No
     assert client_headers(once, request_id="42", sandbox=sandbox) == once
     assert [value for name, value in once if name == b"x-tenantry-request-id"] == [b"42"]
     assert {name for name, _ in once}.isdisjoint({b"set-cookie", b"location", b"server", b"transfer-encoding"})
+    assert len([name for name, _ in once if name == b"content-security-policy"]) == sandbox

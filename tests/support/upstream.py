@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 
-__all__ = ["Received", "Upstream", "json_answer", "upstream"]
+__all__ = ["Received", "Upstream", "json_answer", "sends", "upstream"]
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,20 @@ class Server(ThreadingHTTPServer):
         pass  # A door that hangs up is what some tests are about.
 
 
-def json_answer(body: bytes, status: int = 200) -> Answer:
+def sends(body: bytes, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
     def answer(handler: Handler) -> None:
         handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
+        for name, value in headers.items():
+            handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
 
     return answer
+
+
+def json_answer(body: bytes, status: int = 200) -> Answer:
+    return sends(body, status, {"Content-Type": "application/json"})
 
 
 @contextmanager

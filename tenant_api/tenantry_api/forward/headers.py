@@ -3,12 +3,12 @@
 To the backend goes what is on a list, and what `classify` read and wrote again. Whatever else a client sends never
 arrives: its credentials, its cookies, its Origin, hop-by-hop headers, anything that names a workspace or a user
 (X-MLFLOW-*, X-Forwarded-*, X-Remote-*).
-To the client goes all but what is on a list: a backend is untrusted, and shares our origin with every other project.
+To the client goes what is on another list: a backend is untrusted, and shares our origin with every other project.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tenantry_api.facts import Action
 
@@ -29,41 +29,31 @@ _TO_BACKEND = frozenset(
     }
 )
 
-# RFC 9110, section 7.6.1, and the old ones that some servers still send.
-_HOP_BY_HOP = frozenset(
+# What describes a body. Whatever else a browser obeys acts on the origin that all projects share, and the list of that
+# (cookies, policies, redirects, reports, alternative servers, dictionaries) grows with each browser.
+_TO_CLIENT = frozenset(
     {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
+        b"accept-ranges",
+        b"cache-control",
+        b"content-disposition",
+        b"content-encoding",
+        b"content-language",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"etag",
+        b"expires",
+        b"last-modified",
+        b"retry-after",
+        b"vary",
     }
 )
-
-# Powers over our origin that belong to the door, and what would tell where the backend is.
-_NOT_TO_CLIENT = _HOP_BY_HOP | {
-    b"alt-svc",
-    b"clear-site-data",
-    b"content-location",
-    b"date",
-    b"location",
-    b"refresh",
-    b"server",
-    b"service-worker-allowed",
-    b"set-cookie",
-    b"strict-transport-security",
-    b"via",
-    b"www-authenticate",
-    b"x-content-type-options",
-}
-_NOT_TO_CLIENT_PREFIXES = (b"access-control-", b"x-tenantry-")
+# Each part of such a body would have headers of its own.
+_PARTS = b"multipart/x-mixed-replace"
 
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-# A page among somebody's artifacts must not act with the reader's session (CSP level 3, `sandbox`).
+# A page that a backend sends must not act with the reader's session (CSP level 3, `sandbox`). Programs, and the scripts
+# of MLflow's UI, read an answer in spite of it.
 _SANDBOX = (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -80,24 +70,15 @@ def backend_headers(received: RawHeaders, action: Action, secret: str) -> list[t
     return kept + own
 
 
-def client_headers(received: RawHeaders, *, request_id: str, sandbox: bool) -> list[tuple[bytes, bytes]]:
-    """What the client gets. `sandbox` is for artifacts: bytes that anybody may have uploaded."""
-    dropped = _named_by_connection(received)
-    if sandbox:
-        dropped |= {_SANDBOX[0]}
-    kept = [(name.lower(), value) for name, value in received if _may_leave(name.lower(), dropped)]
+def client_headers(received: RawHeaders, *, request_id: str, sandbox: bool = True) -> list[tuple[bytes, bytes]]:
+    """What the client gets. `sandbox` is for all but the UI's own files."""
+    kept = [(name.lower(), value) for name, value in received if _may_leave(name.lower(), value)]
     own = [_NOSNIFF, (b"x-tenantry-request-id", request_id.encode())]
     return kept + own + ([_SANDBOX] if sandbox else [])
 
 
-def _may_leave(name: bytes, dropped: Iterable[bytes]) -> bool:
-    return name not in _NOT_TO_CLIENT and name not in dropped and not name.startswith(_NOT_TO_CLIENT_PREFIXES)
-
-
-def _named_by_connection(headers: RawHeaders) -> set[bytes]:
-    """`Connection: X` makes X hop-by-hop for this message."""
-    values = [value for name, value in headers if name.lower() == b"connection"]
-    return {token.strip().lower() for value in values for token in value.split(b",")}
+def _may_leave(name: bytes, value: bytes) -> bool:
+    return name in _TO_CLIENT and not value.lstrip().lower().startswith(_PARTS)
 
 
 def _text(value: bytes) -> str:
