@@ -96,12 +96,21 @@ def _match(
 ) -> Match:
     route, in_path = found
     rule = _allowed(route.rule)
+    _refuse_service_worker(headers)
     framing = read_framing(route.method, headers, Body.NONE if route.method == "GET" else rule.body)
     route.path_schema.check(in_path)
     from_headers = {name: header(headers, name.encode()) for name in route.header_schema.fields}
     route.header_schema.check(from_headers)
     from_query = _query(rule, framing, query, route)
     return Match(table, route, rule, target, framing, in_path, from_query, from_headers)
+
+
+def _refuse_service_worker(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """A browser asks for one with this header. It would stay, and answer in the project's place to whoever looks."""
+    if header(headers, b"service-worker") is not None:
+        raise refuse(
+            403, "PERMISSION_DENIED", "service_worker", "MLflow's UI has no service worker, nor may it get one."
+        )
 
 
 def _query(rule: Allowance, framing: Framing, query: bytes, route: Route) -> dict[str, object]:

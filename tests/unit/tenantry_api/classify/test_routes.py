@@ -147,6 +147,12 @@ def test_all_else_is_refused_with_a_reason(method: str, address: str, body: obje
     assert len(refusal.message) < 600
 
 
+@pytest.mark.parametrize("address", ["/", f"/get-artifact?run_id={RUN}&path=a.js", f"{REST}/runs/get?run_id={RUN}"])
+def test_a_browser_that_asks_for_a_service_worker_gets_none(address: str) -> None:
+    refusal = refused("GET", address, headers=((b"service-worker", b"script"),))
+    assert (refusal.status, refusal.reason) == (403, "service_worker")
+
+
 @pytest.mark.parametrize("prefix", ["/api/2.0", "/ajax-api/2.0"])
 def test_the_twins_of_a_path_share_one_rule(prefix: str) -> None:
     assert accepted("GET", f"{prefix}/mlflow/runs/get?run_id={RUN}").operation == "GetRun"
