@@ -3,19 +3,24 @@
 set -eu
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
+fresh=$(mktemp)
+trap 'rm -f "$fresh"' EXIT
 
 $python -m tenantry_crds.generate "$@"
 $python hack/generate_docs.py "$@"
 $python hack/generate_chart_docs.py "$@"
 
-# MLflow's routes and messages, which the door's table is made from.
-table=tenant_api/tenantry_api/classify/mlflow_3_17_2.json
-fresh=$(mktemp)
-trap 'rm -f "$fresh"' EXIT
-$python -W ignore -m tenantry_backend.routes >"$fresh"
-if [ "${1:-}" != --check ]; then
-  cat "$fresh" >"$table"
-elif ! cmp -s "$fresh" "$table"; then
-  echo "$table is stale: run make fmt" >&2
-  exit 1
-fi
+# What the door knows of MLflow: $1 is printed by the module $2 of the backend.
+table() {
+  $python -W ignore -m "$2" >"$fresh"
+  if [ "$mode" != --check ]; then
+    cat "$fresh" >"$1"
+  elif ! cmp -s "$fresh" "$1"; then
+    echo "$1 is stale: run make fmt" >&2
+    exit 1
+  fi
+}
+
+mode=${1:-}
+table tenant_api/tenantry_api/classify/mlflow_3_17_2.json tenantry_backend.routes
+table tenant_api/tenantry_api/classify/mlflow_3_17_2_ui.json tenantry_backend.ui
