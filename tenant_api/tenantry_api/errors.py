@@ -9,12 +9,14 @@ import asyncpg
 import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
-from tenantry_api.facts import Decision, Refusal
+from tenantry_api.facts import Decision, Refusal, StockFile
 
 __all__ = [
     "DATABASE_ERRORS",
     "PROBLEM_JSON",
+    "Altered",
     "BackendAway",
+    "Interrupted",
     "Refused",
     "TenantryError",
     "backend_away",
@@ -24,6 +26,8 @@ __all__ = [
     "mlflow_error",
     "problem",
     "record_unavailable",
+    "ui_altered",
+    "ui_missing",
 ]
 
 PROBLEM_JSON = "application/problem+json"
@@ -59,6 +63,18 @@ class BackendAway(Refused):
         self.message = message
 
 
+class Interrupted(Refused):
+    """The backend's answer ended before its end, or had to."""
+
+
+class Altered(Interrupted):
+    """What the backend sends as a file of MLflow's UI is something else."""
+
+    def __init__(self, refusal: Refusal, file: StockFile) -> None:
+        super().__init__(refusal)
+        self.file = file
+
+
 def catalog_stale() -> Refused:
     return _unavailable(
         "catalog_stale", "Access rules cannot be read at the moment, so nothing is allowed. Try again shortly."
@@ -79,9 +95,29 @@ def backend_away(state: str, message: str, waited: float) -> BackendAway:
     return BackendAway(refused.refusal, state, message)
 
 
-def backend_broke_off() -> Refused:
-    message = "The project's backend broke off the request; whether it was carried out is not known."
-    return Refused(Refusal(HTTPStatus.BAD_GATEWAY, "INTERNAL_ERROR", "backend_broke_off", message))
+def backend_broke_off() -> Interrupted:
+    return Interrupted(
+        _bad_gateway(
+            "backend_broke_off",
+            "The project's backend broke off the request; whether it was carried out is not known.",
+        )
+    )
+
+
+def ui_altered(file: StockFile) -> Altered:
+    message = (
+        f"The project's backend does not send the UI of MLflow {file.mlflow}: its {file.name} is not the released "
+        "file, and is held back. Tell those who run this service; right after a change of the version, reload the page."
+    )
+    return Altered(_bad_gateway("ui_altered", message), file)
+
+
+def ui_missing(file: StockFile, status: int) -> Interrupted:
+    message = (
+        f"The project's backend answers {status} when it is asked for {file.name} of its UI. Reload the page; if that "
+        "does not help, the backend's log says why."
+    )
+    return Interrupted(_bad_gateway("ui_missing", message))
 
 
 def internal_error() -> Refused:
@@ -91,6 +127,10 @@ def internal_error() -> Refused:
 
 def _unavailable(reason: str, message: str) -> Refused:
     return Refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", reason, message))
+
+
+def _bad_gateway(reason: str, message: str) -> Refusal:
+    return Refusal(HTTPStatus.BAD_GATEWAY, "INTERNAL_ERROR", reason, message)
 
 
 def mlflow_error(refusal: Refusal) -> bytes:

@@ -62,7 +62,11 @@ class Reply:
 
 def refusal_reply(refused: Refused, request_id: UUID) -> Reply:
     """The refusal in MLflow's shape."""
-    headers = [(b"content-type", b"application/json"), (b"x-tenantry-request-id", str(request_id).encode())]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-tenantry-request-id", str(request_id).encode()),
+    ]
     if refused.refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", b"2"))
     return Reply(refused.refusal.status, [*headers, *refused.headers], mlflow_error(refused.refusal))
@@ -145,11 +149,16 @@ class Exchange:
         self.sent += len(body)
         await self.send({"type": "http.response.body", "body": body})
 
-    async def stream(self, chunks: AsyncIterator[bytes]) -> None:
-        """Pass the answer's body on as it comes. Raises `ClientGone`; what `chunks` raises leaves the answer cut."""
+    async def stream(self, status: int, headers: RawHeaders, chunks: AsyncIterator[bytes]) -> None:
+        """Pass an answer's body on as it comes. Raises `ClientGone`.
+
+        What `chunks` raises leaves the answer cut; or not begun, if it comes before the first byte.
+        """
         watch = asyncio.create_task(self._closed())
         try:
             async for chunk in chunks:
+                if not self.started:
+                    await self.start(status, headers)
                 if watch.done():
                     self.gone = True
                     raise ClientGone
@@ -157,6 +166,8 @@ class Exchange:
                 self.sent += len(chunk)
         finally:
             watch.cancel()
+        if not self.started:
+            await self.start(status, headers)
         await self.finish()
 
     async def _closed(self) -> None:

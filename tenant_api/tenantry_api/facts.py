@@ -17,6 +17,7 @@ __all__ = [
     "PrincipalKind",
     "Refusal",
     "Resource",
+    "StockFile",
     "Target",
     "TokenScope",
 ]
@@ -55,7 +56,7 @@ class Kind(StrEnum):
     UPLOAD = "upload"
     # A read whose answer is streamed: the intent is durable before the first byte.
     DOWNLOAD = "download"
-    # The UI's own files: public code of MLflow, the same for all. A read like any other.
+    # The UI's own files: public code of MLflow, the same for all, and nothing else. A read like any other.
     STATIC = "static"
 
 
@@ -108,6 +109,20 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class StockFile:
+    """A file of MLflow's own UI, byte for byte as the version `mlflow` was released with it."""
+
+    mlflow: str
+    name: str
+    content_type: str
+    size: int
+    # How long each piece is, and its SHA-256.
+    pieces: tuple[tuple[int, bytes], ...]
+    # Another content would have another name.
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """What the request asks for, and the canonical request that goes upstream in its place."""
 
@@ -129,6 +144,8 @@ class Action:
     resources: tuple[Resource, ...] = ()
     # The parsed parameters, for steps that need a value (promotion: name, alias, version).
     parameters: Mapping[str, object] = field(default_factory=dict)
+    # Of the kind `static`: what the answer has to be.
+    file: StockFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

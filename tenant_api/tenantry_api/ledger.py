@@ -86,10 +86,10 @@ class Ledger:
         self._open.pop(event.id, None)
         await self._recorder.write(_outcome(event, ending, details))
 
-    def ended_soon(self, event: Event, ending: Ending) -> None:
+    def ended_soon(self, event: Event, ending: Ending, details: Details | None = None) -> None:
         """For reads: their intent already says that they may have happened."""
         self._open.pop(event.id, None)
-        self._recorder.write_soon(_outcome(event, ending))
+        self._recorder.write_soon(_outcome(event, ending, details))
 
     async def failed(self, request_id: UUID, status: int) -> bool:
         """A mistake of ours ended the request. False if it had no intent yet: then it is refused like any other."""

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from http import HTTPStatus
+
+import structlog
 
 from tenantry_api import refusals
-from tenantry_api.errors import BackendAway, Refused, backend_broke_off
-from tenantry_api.exchange import Call, ClientGone, Exchange, RawHeaders, Reply, refusal_reply
+from tenantry_api.errors import Altered, BackendAway, Interrupted, Refused
+from tenantry_api.exchange import ClientGone, Exchange, RawHeaders, Reply, refusal_reply
 from tenantry_api.facts import Kind
-from tenantry_api.forward import Answer, Forwarder, Interrupted, client_headers
+from tenantry_api.forward import Answer, Forwarder
 from tenantry_api.ledger import Admitted, Ending, Ledger
 from tenantry_api.promote import Move, Pointer, Removal, Terms, Turns, guarded, holder, move_of
 from tenantry_api.record.event import Details
@@ -28,6 +29,8 @@ _MAX_HELD = 16 * 2**20
 _ONE_PIECE = 2**16
 # Seconds that a person waits for a backend before a page says that it is on its way.
 _GLANCE = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +57,24 @@ class Performer:
         begun = self._ledger.intent(admitted)
         recorded = asyncio.create_task(self._ledger.begun(begun))
         patience = _GLANCE if refusals.is_page_view(exchange) else None
+        completed, told = False, None
         try:
             async with await self._forwarder.send(
                 admitted.key, admitted.action, exchange.headers, patience=patience
             ) as answer:
                 await recorded
-                status, completed = await _relay(exchange, admitted, answer)
+                with suppress(ClientGone):
+                    await _pass_on(exchange, answer)
+                    completed = True
         except Refused as refused:
             await recorded
-            status, completed = refused.refusal.status, False
-            await exchange.respond(self._refusal(exchange, admitted, refused))
+            told = _altered(admitted, refused)
+            if not exchange.started:
+                await exchange.respond(self._refusal(exchange, admitted, refused))
         finally:
             # Also when a mistake of ours comes between: its outcome must not stand before its intent.
             await recorded
-        self._ledger.ended_soon(begun, Ending(status, completed, exchange.received, exchange.sent))
+        self._ledger.ended_soon(begun, Ending(exchange.status, completed, exchange.received, exchange.sent), told)
 
     async def change(self, exchange: Exchange, admitted: Admitted) -> None:
         """The intent is on disk before anything is forwarded, the outcome before anything is answered."""
@@ -157,37 +164,28 @@ class Performer:
                 content = await answer.read(_MAX_HELD)
         except Refused as refused:
             return refusal_reply(refused, admitted.call.id), False
-        except Interrupted:
-            return refusal_reply(backend_broke_off(), admitted.call.id), False
-        return Reply(answer.status, _headers(admitted.call, answer, sandbox=True), content), True
+        return Reply(answer.status, answer.headers(admitted.call.id), content), True
 
 
-async def _relay(exchange: Exchange, admitted: Admitted, answer: Answer) -> tuple[int, bool]:
-    """The status that the client got, and whether it got all of the body."""
-    headers = _headers(exchange.call, answer, sandbox=admitted.action.kind is not Kind.STATIC)
-    try:
-        await _pass_on(exchange, answer, headers)
-    except (ClientGone, Interrupted):
-        if exchange.started:
-            return answer.status, False
-        await exchange.respond(refusal_reply(backend_broke_off(), exchange.call.id))
-        return HTTPStatus.BAD_GATEWAY, False
-    return answer.status, True
-
-
-async def _pass_on(exchange: Exchange, answer: Answer, headers: RawHeaders) -> None:
+async def _pass_on(exchange: Exchange, answer: Answer) -> None:
+    headers = answer.headers(exchange.call.id)
     if answer.content_length is not None and answer.content_length <= _ONE_PIECE:
         body = await answer.read(_ONE_PIECE)
         await exchange.start(answer.status, headers)
         await exchange.finish(body)
         return
-    await exchange.start(answer.status, headers)
     async with aclosing(answer.chunks()) as chunks:
-        await exchange.stream(chunks)
+        await exchange.stream(answer.status, headers, chunks)
 
 
-def _headers(call: Call, answer: Answer, *, sandbox: bool) -> RawHeaders:
-    return client_headers(answer.headers, request_id=str(call.id), sandbox=sandbox)
+def _altered(admitted: Admitted, refused: Refused) -> Details | None:
+    """Somebody has to look at a backend that sends something else as MLflow's UI: it may be in strange hands."""
+    if not isinstance(refused, Altered):
+        return None
+    workspace, project = admitted.key
+    file, own = refused.file, str(admitted.call.id)
+    _log.error("ui.altered", workspace=workspace, project=project, file=file.name, mlflow=file.mlflow, request_id=own)
+    return {"altered": file.name}
 
 
 def _told(pointers: tuple[Pointer, ...]) -> list[dict[str, str]]:

@@ -44,6 +44,13 @@ def cut_before_the_answer(handler: Handler) -> None:
     handler.cut()
 
 
+def cut_behind_its_head(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(4 * MIB))
+    handler.end_headers()
+    handler.cut()
+
+
 def cut_within_the_answer(handler: Handler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", str(4 * MIB))
@@ -60,7 +67,7 @@ def cut_within_a_small_answer(handler: Handler) -> None:
     handler.cut()
 
 
-@pytest.mark.parametrize("answer", [cut_before_the_answer, cut_within_a_small_answer])
+@pytest.mark.parametrize("answer", [cut_before_the_answer, cut_behind_its_head, cut_within_a_small_answer])
 @pytest.mark.parametrize(("method", "target", "body"), [("GET", RUN, None), ("POST", CREATE, {"experiment_id": "1"})])
 def test_a_backend_that_breaks_off_is_a_502_and_is_not_asked_twice(  # noqa: PLR0917
     door: httpx2.Client, backend: Upstream, rows: CatalogRows, answer: Any, method: str, target: str, body: Any

@@ -60,6 +60,7 @@ def _action(match: Match, query: str, body: bytes | None, in_body: Mapping[str, 
         content_type="application/json" if match.body is Body.JSON else match.framing.content_type,
         content_length=len(body) if body is not None else match.content_length,
         headers=tuple((name, str(value)) for name, value in match.headers.items() if value is not None),
+        file=match.file,
     )
 
 

@@ -14,8 +14,9 @@ from tenantry_api.classify.framing import Framing, header, read_framing
 from tenantry_api.classify.policy import Allowance, Body, Denial
 from tenantry_api.classify.query import parse_query
 from tenantry_api.classify.refuse import RefusedError, malformed, refuse, unknown
+from tenantry_api.classify.stock import requested_file
 from tenantry_api.classify.table import METHODS, Route, RouteTable, load_table
-from tenantry_api.facts import Kind, Permission, Refusal, Target
+from tenantry_api.facts import Kind, Permission, Refusal, StockFile, Target
 
 __all__ = ["Match", "RouteTable", "load_table", "match"]
 
@@ -32,6 +33,7 @@ class Match:
     path: Mapping[str, object]
     query: Mapping[str, object]
     headers: Mapping[str, object]
+    file: StockFile | None
 
     @property
     def operation(self) -> str:
@@ -102,7 +104,8 @@ def _match(
     from_headers = {name: header(headers, name.encode()) for name in route.header_schema.fields}
     route.header_schema.check(from_headers)
     from_query = _query(rule, framing, query, route)
-    return Match(table, route, rule, target, framing, in_path, from_query, from_headers)
+    file = requested_file(table.files, in_path) if rule.kind is Kind.STATIC else None
+    return Match(table, route, rule, target, framing, in_path, from_query, from_headers, file)
 
 
 def _refuse_service_worker(headers: Sequence[tuple[bytes, bytes]]) -> None:

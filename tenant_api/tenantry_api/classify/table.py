@@ -1,4 +1,4 @@
-"""The route table of one MLflow version: its generated routes and schemas, joined with our policy."""
+"""The table of one MLflow version: its generated routes and schemas, joined with our policy, and its UI's files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any, Final
 from tenantry_api.classify.graphql import Operation, known_operation
 from tenantry_api.classify.policy import Allowance, Denial, Policy, load_policy
 from tenantry_api.classify.schema import Message, Schemas
+from tenantry_api.classify.stock import stock_files
+from tenantry_api.facts import StockFile
 
 __all__ = ["METHODS", "Route", "RouteTable", "load_table"]
 
@@ -42,6 +44,8 @@ class RouteTable:
     patterns: Mapping[str, tuple[Route, ...]]
     # The UI's GraphQL operations by name, each with the REST route that asks for the same.
     graphql: Mapping[str, tuple[Operation, Route]]
+    # The UI's own, by name.
+    files: Mapping[str, StockFile]
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         route = self.literal.get((method, path))
@@ -59,7 +63,8 @@ class RouteTable:
 
 def load_table(version: str) -> RouteTable:
     """The table of a supported MLflow; FileNotFoundError for another, ValueError where policy and routes disagree."""
-    data = _read(f"mlflow_{version.replace('.', '_')}.json")
+    own = f"mlflow_{version.replace('.', '_')}"
+    data = _read(f"{own}.json")
     policy = load_policy()
     _require_complete(policy, {row["rpc"] for row in data["routes"]})
     # FastAPI stands in front of Flask: of two routes with one method and path, it answers.
@@ -70,6 +75,7 @@ def load_table(version: str) -> RouteTable:
         literal={(route.method, route.template): route for route in routes if "{" not in route.template},
         patterns={method: _ordered(method, routes) for method in METHODS},
         graphql=_graphql(data["documents"].values(), {route.rpc: route for route in routes}),
+        files=stock_files(_read(f"{own}_ui.json")),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tenantry_api.forward.answer import Answer
 from tenantry_api.forward.backends import Backends
-from tenantry_api.forward.headers import client_headers
-from tenantry_api.forward.stream import Answer, Forwarder, Interrupted
+from tenantry_api.forward.stream import Forwarder
 
-__all__ = ["Answer", "Backends", "Forwarder", "Interrupted", "client_headers"]
+__all__ = ["Answer", "Backends", "Forwarder"]

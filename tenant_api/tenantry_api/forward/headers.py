@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenantry_api.facts import Action
+from tenantry_api.facts import Action, StockFile
 
-__all__ = ["SECRET_HEADER", "backend_headers", "client_headers"]
+__all__ = ["SECRET_HEADER", "RawHeaders", "backend_headers", "client_headers", "stock_headers"]
 
 SECRET_HEADER = "X-Tenantry-Backend-Secret"  # noqa: S105 - a name, no secret
 
@@ -28,6 +28,9 @@ _TO_BACKEND = frozenset(
         b"user-agent",
     }
 )
+
+# A file of the UI is held against what it has to be, from its first byte to its last.
+_WHOLE = [("accept-encoding", "identity")]
 
 # What describes a body. Whatever else a browser obeys acts on the origin that all projects share, and the list of that
 # (cookies, policies, redirects, reports, alternative servers, dictionaries) grows with each browser.
@@ -51,10 +54,12 @@ _TO_CLIENT = frozenset(
 # Each part of such a body would have headers of its own.
 _PARTS = b"multipart/x-mixed-replace"
 
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
 # A page that a backend sends must not act with the reader's session (CSP level 3, `sandbox`). Programs, and the scripts
 # of MLflow's UI, read an answer in spite of it.
 _SANDBOX = (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+
+# In the browser alone: a cache that people share would answer without a record.
+_LASTING = b"private, max-age=31536000, immutable"
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -62,6 +67,8 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 def backend_headers(received: RawHeaders, action: Action, secret: str) -> list[tuple[str, str]]:
     """What the backend gets, but for Host, which the client library makes from the address."""
     kept = [(_text(name), _text(value)) for name, value in received if name in _TO_BACKEND]
+    if action.file is not None:
+        kept = _WHOLE
     own = [(SECRET_HEADER.lower(), secret), *action.headers]
     if action.content_type is not None:
         own.append(("content-type", action.content_type))
@@ -70,11 +77,25 @@ def backend_headers(received: RawHeaders, action: Action, secret: str) -> list[t
     return kept + own
 
 
-def client_headers(received: RawHeaders, *, request_id: str, sandbox: bool = True) -> list[tuple[bytes, bytes]]:
-    """What the client gets. `sandbox` is for all but the UI's own files."""
+def client_headers(received: RawHeaders, *, request_id: str) -> list[tuple[bytes, bytes]]:
+    """What the client gets with all but the UI's own files."""
     kept = [(name.lower(), value) for name, value in received if _may_leave(name.lower(), value)]
-    own = [_NOSNIFF, (b"x-tenantry-request-id", request_id.encode())]
-    return kept + own + ([_SANDBOX] if sandbox else [])
+    return [*kept, *_own(request_id), _SANDBOX]
+
+
+def stock_headers(file: StockFile, *, request_id: str) -> list[tuple[bytes, bytes]]:
+    """What the client gets with a file of the UI, whatever the backend says of it. Only the UI may frame itself."""
+    return [
+        (b"cache-control", _LASTING if file.lasting else b"no-cache"),
+        (b"content-length", str(file.size).encode()),
+        (b"content-type", file.content_type.encode()),
+        (b"x-frame-options", b"SAMEORIGIN"),
+        *_own(request_id),
+    ]
+
+
+def _own(request_id: str) -> list[tuple[bytes, bytes]]:
+    return [(b"x-content-type-options", b"nosniff"), (b"x-tenantry-request-id", request_id.encode())]
 
 
 def _may_leave(name: bytes, value: bytes) -> bool:

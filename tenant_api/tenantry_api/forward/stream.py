@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncIterator
 
 import aiohttp
 from yarl import URL
 
 from tenantry_api.errors import backend_broke_off
 from tenantry_api.facts import Action
+from tenantry_api.forward.answer import BROKEN, Answer, answer_of
 from tenantry_api.forward.backends import Backends, ProjectKey
 from tenantry_api.forward.headers import RawHeaders, backend_headers
 from tenantry_api.snapshot import Backend
 
-__all__ = ["Answer", "Forwarder", "Interrupted"]
+__all__ = ["Forwarder"]
 
 # Seconds. Below the keep-alive of every server that runs a backend: a pooled connection is dropped by us,
 # not by them while we write to it.
@@ -37,7 +36,6 @@ _READ = 300.0
 _READ_AHEAD = 2**18
 
 _NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-_BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 def _watched_socket(address: aiohttp.AddrInfoType) -> socket.socket:
@@ -47,48 +45,6 @@ def _watched_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     for option, value in _PROBES.items():
         made.setsockopt(socket.IPPROTO_TCP, option, value)
     return made
-
-
-class Interrupted(Exception):  # noqa: N818 - an end, not a mistake of anybody's
-    """The backend's answer ended before its end."""
-
-
-class Answer:
-    """A backend's answer whose body is still on its way. Leaving the block early drops the connection."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: RawHeaders = response.raw_headers
-        # None: not known beforehand, or there is no body.
-        self.content_length = response.content_length
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # After the last byte this is no more than a flag: the connection is back in the pool by then.
-        self._response.close()
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it comes. Raises `Interrupted` when the backend stops before the end, or for too long."""
-        try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
-        except _BROKEN as error:
-            raise Interrupted from error
-
-    async def read(self, limit: int) -> bytes:
-        """The whole body. Raises `Interrupted` also when it is longer than `limit` bytes."""
-        parts, size = [], 0
-        async for chunk in self.chunks():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise Interrupted
-        return b"".join(parts)
 
 
 class Forwarder:
@@ -128,17 +84,19 @@ class Forwarder:
     ) -> Answer:
         """Send `action`, with `body` in place of its own when that is streamed. `patience` is in seconds.
 
-        Raises `BackendAway` (503) when no backend could be reached, `Refused` (502) when one was and broke off.
+        Raises `BackendAway` (503) when no backend could be reached, `Interrupted` (502) when one was and broke off.
         """
         deadline = self._backends.deadline(patience)
         while True:
             backend = await self._backends.running(key, deadline)
             try:
-                return Answer(await self._request(backend, action, headers, body))
+                response = await self._request(backend, action, headers, body)
             except _NOT_REACHED:
                 await self._backends.unreached(key, deadline)
-            except _BROKEN as error:
+            except BROKEN as error:
                 raise backend_broke_off() from error
+            else:
+                return answer_of(response, action.file)
 
     async def _request(
         self, backend: Backend, action: Action, headers: RawHeaders, body: AsyncIterator[bytes] | None

@@ -17,7 +17,7 @@ FILES = "/api/2.0/mlflow-artifacts/artifacts"
 ACCEPTED = [
     ("GET", "/", None, "ui.index static project:open", ""),
     ("GET", "/?anything=goes", None, "ui.index static project:open", ""),
-    ("GET", "/static-files/static/js/main.js", None, "ui.static static project:open", ""),
+    ("GET", "/static-files/static/js/main.c2f5f8d4.js", None, "ui.static static project:open", ""),
     ("GET", "/health", None, "GetHealth read project:open", ""),
     ("GET", "/version", None, "GetVersion read project:open", ""),
     ("GET", f"{V3}/server-info", None, "GetServerInfo read project:open", ""),
@@ -57,6 +57,8 @@ ACCEPTED = [
 REFUSED = [
     # Unknown, or known with another method.
     ("GET", "/nothing/here", None, 404, "unknown_route"),
+    ("GET", "/static-files/static/js/main.00000000.js", None, 404, "unknown_file"),
+    ("GET", "/static-files/../static-files/index.html", None, 400, "path_segment"),
     ("GET", "/signup", None, 404, "unknown_route"),
     ("GET", "/ajax-api/2.0/mlflow/users/current", None, 404, "unknown_route"),
     ("GET", f"{REST}/runs/get/?run_id={RUN}", None, 404, "unknown_route"),
@@ -188,6 +190,21 @@ def test_an_upload_keeps_its_length_and_its_type() -> None:
 def test_a_small_chunked_upload_gets_a_length() -> None:
     action = accepted("PUT", f"{FILES}/7/__init__.py", b"", ((b"transfer-encoding", b"chunked"),))
     assert (action.kind, action.body, action.content_length) == (Kind.UPLOAD, b"", 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "lasting"),
+    [
+        ("/", "index.html", False),
+        ("/static-files/index.html", "index.html", False),
+        ("/static-files/static/js/main.c2f5f8d4.js", "static/js/main.c2f5f8d4.js", True),
+    ],
+)
+def test_a_request_for_the_ui_says_what_its_answer_has_to_be(address: str, name: str, lasting: bool) -> None:  # noqa: FBT001
+    file = accepted("GET", address).file
+    assert file is not None
+    assert (file.mlflow, file.name, file.lasting) == ("3.17.2", name, lasting)
+    assert sum(size for size, _ in file.pieces) == file.size
 
 
 def test_a_refusal_names_the_operation_as_soon_as_it_is_known() -> None:
