@@ -5,9 +5,20 @@ from __future__ import annotations
 import json
 
 import mlflow
+from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+
+
+def _log_for_each_viewer() -> None:
+    """A page that draws itself, as plots do, and pictures."""
+    mlflow.log_text("<body><script>document.body.textContent = 'drawn by a script'</script></body>", "page.html")
+    mlflow.log_text("# A heading", "notes.md")
+    figure = Figure()
+    figure.subplots().plot([0, 1], [1, 0])
+    for name in ("figure.pdf", "figure.png", "figure.svg"):
+        mlflow.log_figure(figure, name)
 
 
 def _train(strength: float) -> str:
@@ -17,6 +28,7 @@ def _train(strength: float) -> str:
         for step in range(5):
             mlflow.log_metric("accuracy", 0.8 + step / 50, step=step)
         mlflow.log_text("a note on the digits", "notes.txt")
+        _log_for_each_viewer()
         model = LogisticRegression(C=strength, max_iter=500).fit(digits.data[:300], digits.target[:300])
         mlflow.sklearn.log_model(model, name="model", registered_model_name="digits")
     return str(run.info.run_id)

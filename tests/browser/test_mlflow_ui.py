@@ -80,6 +80,28 @@ def test_no_page_complains_of_what_a_bare_mlflow_does_not(
     assert told - allowed == set()
 
 
+# Artifact → what its viewer draws, and in which frame.
+VIEWS = {
+    "figure.pdf": ("", ".mlflow-pdf-viewer canvas"),
+    "figure.png": ("", "img[src^='blob:']"),
+    "figure.svg": ("", "img[src^='blob:']"),
+    "notes.md": ("", "h1:has-text('A heading')"),
+    "page.html": ("iframe#html", "text=drawn by a script"),
+}
+
+
+@pytest.mark.parametrize("artifact", VIEWS)
+def test_every_viewer_of_artifacts_draws(
+    site: Site, story: Story, page: Page, behind_the_door: dict[str, Seen], artifact: str
+) -> None:
+    run = f"/experiments/{story.experiment}/runs/{story.runs[0]}/artifacts/{artifact}"
+    page.goto("about:blank")
+    page.goto(f"{site.machine.url}/w/vision/p/segmentation/#{run}")
+    frame, drawn = VIEWS[artifact]
+    place = page.frame_locator(frame) if frame else page
+    place.locator(drawn).first.wait_for(timeout=60_000)
+
+
 def _seed(tracking_uri: str, token: str = "") -> Story:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_TRACKING_TOKEN": token}
     done = subprocess.run([sys.executable, _SEED], env=environment, capture_output=True, text=True, check=False)
