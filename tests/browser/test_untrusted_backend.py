@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.support.browser import Tab, opened_tab
 from tests.support.door import CatalogRows
 from tests.support.upstream import Upstream, sends, upstream
+from tests.support.wait import until
 
 RUN_ID = "a" * 32
 ELSEWHERE = "/w/language/p/translation/version"
@@ -91,3 +92,19 @@ def test_no_answer_of_a_backend_becomes_a_service_worker(tab: Tab, taken: Upstre
         for address in ADDRESSES
     }
     assert registered == dict.fromkeys(ADDRESSES)
+
+
+def test_no_answer_of_a_backend_becomes_a_part_of_our_own_page(  # noqa: PLR0917
+    tab: Tab, taken: Upstream, rows: CatalogRows, url: str
+) -> None:
+    """While a project wakes, our page looks again, and shows what is new."""
+    forged = b'<title>Forged</title><main id="waking" data-news="x"><h1>Forged</h1></main>'
+    taken.answer = sends(forged, 503, {"Content-Type": "text/html", "Retry-After": "1"})
+    rows.backend("vision", "segmentation", None)
+    page = tab.page
+    page.goto(f"{url}/w/vision/p/segmentation/version")
+    expect(page.get_by_role("heading")).to_have_text("Road segmentation is waking up", timeout=15_000)
+    rows.backend("vision", "segmentation", taken.address)
+    # When the second look comes, the first was dealt with.
+    until(lambda: len(taken.received) > 1, deadline=30, what="a second look")
+    assert "Forged" not in page.title() + page.inner_text("body")

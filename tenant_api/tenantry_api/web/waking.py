@@ -61,6 +61,8 @@ class WakingPage:
             **self._headers,
             "Content-Type": "text/html; charset=utf-8",
             "Retry-After": str(again),
+            # The page's script looks for it.
+            "X-Tenantry-Page": "waking",
             "X-Tenantry-Request-Id": request_id,
         }
         return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -21,8 +21,11 @@ async function look() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (answer.status !== 503) return location.reload();
     seconds = Number(answer.headers.get("Retry-After")) || seconds;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    show(page.getElementById("waking") ?? waking, page.title);
+    // No backend can send this header: what one says in a 503 of its own does not belong here.
+    if (answer.headers.get("X-Tenantry-Page") === "waking") {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      show(page.getElementById("waking") ?? waking, page.title);
+    }
   } catch {
     // The network, or a door that is being replaced: the next look tells.
   }
