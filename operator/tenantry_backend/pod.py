@@ -64,9 +64,11 @@ def _serve(settings: ServerSettings, port: int) -> None:
     from tenantry_backend.guard import Guard  # noqa: PLC0415
     from tenantry_backend.lame_duck import LameDuckServer  # noqa: PLC0415
     from tenantry_backend.server import open_stores  # noqa: PLC0415
+    from tenantry_backend.storage import bound_waits  # noqa: PLC0415
     from tenantry_backend.warm import warm  # noqa: PLC0415
 
     warm()
+    bound_waits()
     gc.enable()
     _await_login(settings.database_url.get_secret_value())
     try:
