@@ -66,7 +66,7 @@ class Observer:
                 return replace(known, backend=proof.answers)
         database, others = self._within(applied)
         storage = self._storage(plan, applied)
-        proof = self._proof(plan, applied, published) if database.ok and storage.ok else _Proof(_BLOCKED, _BLOCKED)
+        proof = self._proof(plan, applied, published) if database.ok and storage.ok else self._kept(plan, published)
         isolation = self._isolation(plan, applied, others, proof)
         return Observed(database, storage, isolation=isolation, backend=proof.answers)
 
@@ -84,6 +84,13 @@ class Observer:
             return known
         proof = self._proofs[plan.key] = self._look(plan.key, known)
         return proof
+
+    def _kept(self, plan: ProjectPlan, published: Published | None) -> _Proof:
+        """Where there is nothing to start a server with, one that was seen to start is as available as it was."""
+        known = self._proofs.get(plan.key)
+        if known and known.answers.ok:
+            return replace(known, guarded=_BLOCKED)
+        return _Proof(_held(plan, published).get(ConditionType.BACKEND_AVAILABLE, _BLOCKED), _BLOCKED)
 
     def _look(self, key: ProjectKey, known: _Proof | None) -> _Proof:
         found = []
@@ -122,12 +129,17 @@ class Observer:
 
 def _as_published(plan: ProjectPlan, published: Published | None) -> _Proof | None:
     """What an earlier run of the operator saw of this version still stands: no need to start every server again."""
+    held = _held(plan, published)
+    answers, guarded = held.get(ConditionType.BACKEND_AVAILABLE), held.get(ConditionType.ISOLATION_READY)
+    return _Proof(answers, guarded) if answers and guarded else None
+
+
+def _held(plan: ProjectPlan, published: Published | None) -> dict[ConditionType, Probe]:
+    """Return what held of this version of MLflow when it was last published."""
     if published is None or published.mlflow_version != plan.mlflow_version:
-        return None
-    held = {
+        return {}
+    return {
         condition.type: Probe(True, condition.reason, condition.message)
         for condition in published.conditions
         if condition.status is ConditionStatus.TRUE
     }
-    answers, guarded = held.get(ConditionType.BACKEND_AVAILABLE), held.get(ConditionType.ISOLATION_READY)
-    return _Proof(answers, guarded) if answers and guarded else None

@@ -257,7 +257,8 @@ class Reconciler:
         conditions = orphaned(published.conditions if published else (), key.workspace, generation)
         if published:
             self._tell(key, self.catalog.publish_conditions(key, lambda _: conditions))
-        self.source.report_project(key, Status(observed_generation=generation, conditions=conditions))
+        status = Status(phase=Phase.FAILED, observed_generation=generation, conditions=conditions)
+        self.source.report_project(key, status)
         return Outcome.WELL
 
     def _tell(self, key: ProjectKey, news: tuple[Condition, ...], *, is_new: bool = False) -> None:

@@ -13,7 +13,7 @@ from tenantry_crds.condition import MAX_MESSAGE
 from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy, Phase, Status
 from tenantry_crds.project import ProjectStatus
 from tenantry_crds.workspace import WorkspaceStatus
-from tenantry_operator.facts import AccessRow, Observed, Probe, ProjectPlan, WorkspacePlan
+from tenantry_operator.facts import STARTING, AccessRow, Observed, Probe, ProjectPlan, WorkspacePlan
 from tenantry_operator.runtime import WorkspaceRefused, WorkspaceWaiting
 
 __all__ = [
@@ -62,7 +62,7 @@ def project_status(
     the project holds, empty while it holds none.
     """
     return ProjectStatus(
-        phase=_phase(plan, ready=is_ready(published), asleep=asleep),
+        phase=_phase(plan, published, asleep=asleep),
         observed_generation=plan.generation,
         conditions=published,
         url=f"{public_url}/w/{plan.key.workspace}/p/{plan.key.project}" if public_url else "",
@@ -117,14 +117,19 @@ def _workspace_phase(refusal: WorkspaceRefused | None) -> Phase:
     return Phase.PENDING if isinstance(refusal, WorkspaceWaiting) else Phase.FAILED
 
 
-def _phase(plan: ProjectPlan, *, ready: bool, asleep: bool) -> Phase:
+# What comes by itself: of these nobody has to do anything.
+_ON_THE_WAY = frozenset({STARTING, "Blocked", "NotSeen"})
+
+
+def _phase(plan: ProjectPlan, conditions: tuple[Condition, ...], *, asleep: bool) -> Phase:
     if plan.fenced:
         return Phase.FENCED
     if plan.paused:
         return Phase.PAUSED
-    if not ready:
-        return Phase.PENDING
-    return Phase.HIBERNATED if asleep else Phase.READY
+    if is_ready(conditions):
+        return Phase.HIBERNATED if asleep else Phase.READY
+    missing = {one.reason for one in conditions if one.type is not ConditionType.READY and not _holds(one)}
+    return Phase.PENDING if missing <= _ON_THE_WAY else Phase.FAILED
 
 
 def orphaned(published: tuple[Condition, ...], workspace: str, generation: int) -> tuple[Condition, ...]:

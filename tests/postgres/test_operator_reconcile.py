@@ -229,6 +229,24 @@ def test_a_rotation_that_fails_keeps_nothing_else_from_being_published(home: Hom
         assert home.condition("roads")[0] == "True"
 
 
+def test_a_backend_that_was_seen_to_start_stays_available_while_its_storage_is_away(home: Home) -> None:
+    home.write_workspace()
+    home.write_project("roads")
+    place = home.settings.state_directory / "artifacts" / home.workspace
+    with running_operator(home):
+        home.until_ready("roads")
+        place.rename(place.with_name("elsewhere"))
+        place.write_text("no directory")
+        home.write_project("roads", "displayName: Roads")
+        until(lambda: home.condition("roads", "StorageReady")[0] == "False", deadline=30)
+        assert home.condition("roads", "BackendAvailable")[:2] == ("True", "Startable")
+        assert home.condition("roads")[:2] == ("False", "StorageReady")
+    with running_operator(home):
+        home.write_project("roads", "displayName: Roads and lanes")
+        until(lambda: home.project("roads")["display_name"] == "Roads and lanes", deadline=30)
+        assert home.condition("roads", "BackendAvailable")[:2] == ("True", "Startable")
+
+
 def test_a_paused_project_is_left_as_it_is(home: Home) -> None:
     home.write_workspace()
     home.write_project("roads", "displayName: Roads")

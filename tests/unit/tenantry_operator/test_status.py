@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy
+from tenantry_crds.meta import Condition, ConditionStatus, ConditionType, DeletionPolicy, Phase
 from tenantry_operator.facts import Observed, Probe
-from tenantry_operator.status import conditions_of, dated, is_ready, orphaned, refused, retired
+from tenantry_operator.status import conditions_of, dated, is_ready, orphaned, project_status, refused, retired
 from tests.support.plans import golden_plan
 
 WELL = Probe(True, "Fine", "fine")
@@ -132,3 +132,34 @@ def test_whoever_wrote_much_that_is_wrong_reads_how_it_begins() -> None:
 def test_a_probe_with_much_to_say_breaks_nothing() -> None:
     conditions = conditions_of(PLAN, replace(ALL_WELL, backend=Probe(False, "Broken", "x" * 10_000)), PLAN.access)
     assert ready_of(conditions)[2].startswith("BackendAvailable: xxx")
+
+
+STARTING = Probe(False, "Starting", "its pod starts")
+WAITS = Probe(False, "NotSeen", "waits for BackendAvailable")
+BLOCKED = Probe(False, "Blocked", "waits for DatabaseReady and StorageReady")
+
+
+@pytest.mark.parametrize(
+    ("found", "change", "asleep", "phase"),
+    [
+        ({}, {}, False, Phase.READY),
+        ({}, {}, True, Phase.HIBERNATED),
+        ({}, {"paused": True}, False, Phase.PAUSED),
+        ({"backend": BAD}, {"fenced": True}, False, Phase.FENCED),
+        # What is on its way comes by itself.
+        ({"backend": STARTING, "isolation": WAITS}, {}, False, Phase.PENDING),
+        # For what is broken somebody has to do something, also when other things wait for it.
+        ({"backend": BAD, "isolation": WAITS}, {}, False, Phase.FAILED),
+        ({"storage": BAD, "backend": BLOCKED, "isolation": BLOCKED}, {}, False, Phase.FAILED),
+        ({"database": BAD}, {}, True, Phase.FAILED),
+    ],
+)
+def test_a_phase_says_whether_somebody_has_to_do_something(
+    found: dict[str, Probe],
+    change: dict[str, object],
+    asleep: bool,  # noqa: FBT001  a column
+    phase: Phase,
+) -> None:
+    plan = replace(PLAN, **change)  # type: ignore[arg-type]
+    conditions = conditions_of(plan, replace(ALL_WELL, **found), plan.access)
+    assert project_status(plan, conditions, None, artifacts="", asleep=asleep, public_url="").phase is phase
