@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 from tenantry_crds.meta import ConditionStatus, ConditionType
 from tenantry_operator import probe
-from tenantry_operator.facts import STARTING, BucketKey, Observed, Probe, ProjectKey, ProjectPlan
+from tenantry_operator.facts import BucketKey, Observed, Probe, ProjectKey, ProjectPlan
 from tenantry_operator.provision import Artifacts
 from tenantry_operator.publish import Published
-from tenantry_operator.runtime import Running, ServerFailed, ServerStarting
+from tenantry_operator.runtime import Running, ServerFailed
 from tenantry_operator.servers import Servers
 
 __all__ = ["Applied", "Observer"]
@@ -101,8 +101,7 @@ class Observer:
         try:
             self._servers.try_out(key, look)
         except ServerFailed as error:
-            reason = STARTING if isinstance(error, ServerStarting) else "ServerFailed"
-            return _Proof(Probe(False, reason, str(error)), known.guarded if known else _NOT_SEEN)
+            return _Proof(Probe(False, error.reason, str(error)), known.guarded if known else _NOT_SEEN)
         return found[0]
 
     def _within(self, applied: Applied) -> tuple[Probe, Probe]:

@@ -20,6 +20,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 # What stands in place of a word for a reason, and which words it can be.
 WORDS: Final[Mapping[str, frozenset[str]]] = {
     "STARTING": frozenset({STARTING}),
+    "error.reason": frozenset({STARTING}),
     # The first condition that does not hold.
     "first.type.value": frozenset(kind.value for kind in ConditionType if kind is not ConditionType.READY),
     # Found where it is raised, and where it was first published.
@@ -27,7 +28,7 @@ WORDS: Final[Mapping[str, frozenset[str]]] = {
     "condition.reason": frozenset(),
 }
 # What is made with a reason, and which of its arguments that is.
-MADE_WITH: Final = {"Probe": 1, "WorkspaceRefused": 0, "WorkspaceWaiting": 0, "unknown": 0}
+MADE_WITH: Final = {"Probe": 1, "Trouble": 0, "WorkspaceRefused": 0, "WorkspaceWaiting": 0, "unknown": 0}
 
 
 def _section(title: str) -> str:
@@ -112,9 +113,9 @@ def test_ready_names_every_other_condition() -> None:
     assert WORDS["first.type.value"] - _rows(ConditionType.READY).keys() == set()
 
 
-def test_whatever_keeps_a_pod_from_starting_is_told_of() -> None:
-    source = (OPERATOR / "runtime" / "kubernetes" / "pods.py").read_text()
-    hopeless = re.search(r"_HOPELESS: Final = frozenset\((.*?)\)", source, re.DOTALL)
-    assert hopeless
+def test_whatever_keeps_a_container_from_being_made_is_told_of() -> None:
+    source = (OPERATOR / "runtime" / "kubernetes" / "trouble.py").read_text()
+    not_made = re.search(r"_NOT_MADE: Final = frozenset\((.*?)\)", source, re.DOTALL)
+    assert not_made
     told = set(re.findall(r"`(\w+)`", _section("A backend does not start")))
-    assert set(re.findall(r'"(\w+)"', hopeless[1])) - told == set()
+    assert set(re.findall(r'"(\w+)"', not_made[1])) - told == set()

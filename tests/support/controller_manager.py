@@ -1,4 +1,4 @@
-"""The part of Kubernetes that counts for quotas, beside an API server of the tests."""
+"""The part of Kubernetes that counts for quotas, and others of its controllers, beside an API server of the tests."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ _QUOTAS = "/api/v1/namespaces/default/resourcequotas"
 
 
 @contextmanager
-def counting(server: ApiServer) -> Iterator[None]:
-    """Until the end of the block, quotas are counted. A cluster that was given does so by itself."""
+def counting(server: ApiServer, *others: str) -> Iterator[None]:
+    """Until the end of the block, quotas are counted, and other controllers work, such as `deployment-controller`. A
+    cluster that was given does all that by itself.
+    """
     if "TENANTRY_TEST_KUBECONFIG" in os.environ:
         yield
         return
-    process = Process(_command(server))
+    process = Process(_command(server, others))
     try:
         _until_it_counts(server, process)
         yield
@@ -33,14 +35,14 @@ def counting(server: ApiServer) -> Iterator[None]:
         process.stop()
 
 
-def _command(server: ApiServer) -> Command:
+def _command(server: ApiServer, others: tuple[str, ...]) -> Command:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = Path(os.environ.get("KUBEBUILDER_ASSETS") or cache / "tenantry" / "cluster" / "bin")
     if not (folder / _PROGRAM).exists():
         missing("apiserver", f"{folder} has no {_PROGRAM}: run make apiserver, and unset KUBEBUILDER_ASSETS")
     flags = {
         "kubeconfig": server.kubeconfig,
-        "controllers": "resourcequota-controller",
+        "controllers": ",".join(("resourcequota-controller", *others)),
         "leader-elect": "false",
         "secure-port": 0,
     }

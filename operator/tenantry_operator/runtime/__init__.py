@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from tenantry_operator.facts import ProjectKey, ServerPlan, WorkspaceKey, WorkspacePlan
+from tenantry_operator.facts import STARTING, ProjectKey, ServerPlan, WorkspaceKey, WorkspacePlan
 
 __all__ = [
     "Failed",
@@ -30,11 +30,20 @@ __all__ = [
 
 
 class ServerFailed(RuntimeError):
-    """A server is not running. The message is for people: what happened, the end of the log; no secrets."""
+    """A server is not running. The message is for people: what happened, the end of the log; no secrets. The reason is
+    one word for programs.
+    """
+
+    def __init__(self, message: str, reason: str = "ServerFailed") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ServerStarting(ServerFailed):
     """It is on its way, and whoever asked is told of it later. The message says what it waits for."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, STARTING)
 
 
 class WorkspaceRefused(RuntimeError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -30,15 +29,9 @@ from tenantry_operator.runtime.kubernetes.client import Client, ClusterRefused, 
 from tenantry_operator.runtime.kubernetes.counting import Counting
 from tenantry_operator.runtime.kubernetes.kinds import Ref
 from tenantry_operator.runtime.kubernetes.live import Live
+from tenantry_operator.runtime.kubernetes.trouble import Trouble, refusal, trouble_of
 
 __all__ = ["KubernetesRuntime", "guard_name"]
-
-_ABSENT: Final = "its Deployment is not there yet"
-# Reasons of a waiting container that somebody has to do something about.
-_HOPELESS: Final = frozenset(
-    {"CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImagePull", "ImagePullBackOff",
-     "InvalidImageName", "RunContainerError"}
-)  # fmt: skip
 
 
 class KubernetesRuntime:
@@ -91,7 +84,7 @@ class KubernetesRuntime:
         if not isinstance(state, Starting):
             raise ServerStarting("its pod is being made")
         if trouble := self._trouble(plan.key):
-            raise ServerFailed(trouble)
+            raise ServerFailed(trouble.message, trouble.reason)
         raise ServerStarting(state.reason)
 
     def stop(self, key: ProjectKey) -> None:
@@ -106,7 +99,8 @@ class KubernetesRuntime:
         status = deployment.get("status", {})
         if known and status.get("availableReplicas", 0) > 0:
             return known
-        return Starting(_refusal(status) or "its pod starts")
+        trouble = refusal(key, status)
+        return Starting(trouble.message if trouble else "its pod starts")
 
     def is_settled(self, key: ProjectKey) -> bool:
         """Pods that end count until they are gone: requests may be in flight."""
@@ -158,13 +152,8 @@ class KubernetesRuntime:
         for _, pods in self._client.pages("Pod", namespace(key), selected):
             yield from pods
 
-    def _trouble(self, key: ProjectKey) -> str:
-        """Why no pod becomes ready, where somebody has to do something; empty while it may just take its time."""
-        for pod in self._pods(key):
-            if trouble := next(_troubles(pod), ""):
-                return trouble
-        deployment = self._deployment(key)
-        return _refusal(deployment.get("status", {})) if deployment else _ABSENT
+    def _trouble(self, key: ProjectKey) -> Trouble | None:
+        return trouble_of(key, self._pods(key), self._deployment(key) or {})
 
 
 def _not_counted(limits: frozenset[str]) -> str:
@@ -191,28 +180,3 @@ def _deployment_of(key: ProjectKey) -> Ref:
 def guard_name(key: ProjectKey) -> str:
     """Return what the guard's secret is kept under."""
     return f"guard.{database_name(key)}"
-
-
-def _refusal(status: Document) -> str:
-    """Why a Deployment cannot make a pod at all, such as a quota that is used up: by how much, Kubernetes says."""
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return str(condition["message"])
-    return ""
-
-
-def _troubles(pod: Document) -> Iterator[str]:
-    status: Any = pod.get("status", {})
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            yield f"its pod finds no node: {condition['message']}"
-    for container in status.get("containerStatuses", ()):
-        waiting = container["state"].get("waiting", {})
-        if waiting.get("reason") in _HOPELESS:
-            ended = container.get("lastState", {}).get("terminated", {})
-            yield f"its pod does not start: {waiting['reason']}: {_words(waiting, ended)}"
-
-
-def _words(waiting: Document, ended: Document) -> str:
-    last = str(ended.get("message", "")).strip().splitlines()
-    return last[-1] if last else str(waiting.get("message", "see the pod's events and its log"))
