@@ -50,7 +50,8 @@ keep kube-apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
   --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
   --requestheader-extra-headers-prefix=X-Remote-Extra- \
   --proxy-client-cert-file="$pki/front-proxy-client.crt" --proxy-client-key-file="$pki/front-proxy-client.key" \
-  --enable-aggregator-routing=true
+  --enable-aggregator-routing=true \
+  --audit-policy-file="$here/audit.yaml" --audit-log-path="$DIR/log/audit.log"
 keep containerd containerd --config "$DIR/containerd.toml"
 wait_for 30 test -S /run/containerd/containerd.sock
 # Images first, so that the first pod finds them. --local unpacks in this client.

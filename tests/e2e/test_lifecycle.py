@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
+from tests.support.cluster import Cluster
 from tests.support.figures import Figure
 from tests.support.installation import NAMESPACE, RELEASE, Installation, install, make_tenants, uninstall
 from tests.support.services import PUBLIC_URL
@@ -52,8 +54,12 @@ def test_a_project_that_was_deleted_with_retain_is_adopted_again(installation: I
 def test_the_chart_uninstalled_and_installed_again_loses_nothing(installation: Installation, figure: Figure) -> None:
     cluster, caller = installation.cluster, installation.caller("alice", "vision", "detection")
     run = caller.log_run(0.75)
+    _set_policy(cluster, "Delete")
+    until(lambda: all(_finalizers(cluster)), deadline=30, what="a finalizer of all that would be deleted with its data")
     uninstall(cluster)
     assert cluster.find("project", "detection", "ws-vision") is not None
+    assert not any(_finalizers(cluster)), "nothing hangs without the operator"
+    _set_policy(cluster, "Retain")
     begun = time.monotonic()
     installed = install(cluster, installation.services)
     installed.wait_until_ready()
@@ -76,6 +82,17 @@ def test_kinds_that_were_deleted_and_come_back_lose_nothing(installation: Instal
     assert caller.loss_of(run) == 0.375
 
 
+def _set_policy(cluster: Cluster, policy: str) -> None:
+    for of in _LANGUAGE:
+        cluster.kubectl("patch", *of, "--type=merge", "-p", json.dumps({"spec": {"deletionPolicy": policy}}))
+
+
+def _finalizers(cluster: Cluster) -> list[list[str]]:
+    objects = [json.loads(cluster.kubectl("get", *of, "-o", "json")) for of in _LANGUAGE]
+    return [it["metadata"].get("finalizers", []) for it in objects]
+
+
+_LANGUAGE = (("workspace", "language"), ("project", "translation", "-n", "ws-language"))
 _FRESH = """
 apiVersion: tenantry.dev/v1alpha1
 kind: Project

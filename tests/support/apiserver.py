@@ -33,13 +33,7 @@ __all__ = ["Answer", "ApiServer", "api_server"]
 _PARTS = ("etcd", "kube-apiserver")
 _START = 120.0
 _AUDIT = "audit.log"
-# Who asked for what, of programs in the cluster alone; no request's or answer's body.
-_AUDIT_POLICY = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
-}
+_AUDIT_POLICY = Path(__file__).parents[2] / "hack" / "cluster" / "audit.yaml"
 
 
 @dataclass(frozen=True)
@@ -151,8 +145,7 @@ def _etcd_flags(home: Path, url: str) -> dict[str, object]:
 
 
 def _server_flags(home: Path, port: int, etcd: str, token: str) -> dict[str, object]:
-    tokens, key, policy = home / "tokens.csv", home / "service-accounts.pem", home / "audit-policy.yaml"
-    policy.write_text(yaml.safe_dump(_AUDIT_POLICY))
+    tokens, key = home / "tokens.csv", home / "service-accounts.pem"
     tokens.write_text(f"{token},admin,admin,system:masters\n")
     key.write_bytes(
         ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -168,7 +161,7 @@ def _server_flags(home: Path, port: int, etcd: str, token: str) -> dict[str, obj
         "secure-port": port,
         "cert-dir": home,  # It makes a certificate for itself there, apiserver.crt.
         "token-auth-file": tokens,
-        "audit-policy-file": policy,
+        "audit-policy-file": _AUDIT_POLICY,
         "audit-log-path": home / _AUDIT,
         "authorization-mode": "RBAC",
         "service-cluster-ip-range": "10.96.0.0/16",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-__all__ = ["Right", "granted", "refused", "used"]
+__all__ = ["ON_A_NODE", "Right", "before_the_end", "granted", "refused", "used"]
 
 
 class Right(NamedTuple):
@@ -19,6 +20,10 @@ class Right(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.resource}" + (f" ({self.group})" if self.group else "")
+
+
+# Of MLflow's schema, which a Job makes: without a node no pod would run. tests/e2e has one.
+ON_A_NODE = frozenset(Right(verb, "jobs", "batch") for verb in ("create", "get", "delete"))
 
 
 def granted(objects: Iterable[Mapping[str, Any]], account: str) -> set[Right]:
@@ -45,8 +50,18 @@ def refused(log: Iterable[str], account: str) -> set[Right]:
     return {_right(event) for event in _events(log, account) if event["responseStatus"]["code"] == _FORBIDDEN}
 
 
+def before_the_end(log: Iterable[str]) -> list[str]:
+    """Without what each pod asked for in its last half minute: to uninstall, or upgrade, changes rights while pods of
+    before still run.
+    """
+    events = [(line, json.loads(line)) for line in log]
+    last = {_pod(event): _time(event) for _, event in events}
+    return [line for line, event in events if last[_pod(event)] - _time(event) > _END]
+
+
 _FORBIDDEN = 403
 _CREATED = 201
+_END = timedelta(seconds=30)
 _RBAC = "rbac.authorization.k8s.io"
 
 
@@ -62,6 +77,15 @@ def _events(log: Iterable[str], account: str) -> Iterator[dict[str, Any]]:
         event = json.loads(line)
         if event["user"]["username"] == f"system:serviceaccount:{account}" and "responseStatus" in event:
             yield event
+
+
+def _pod(event: Mapping[str, Any]) -> str:
+    (name,) = event["user"].get("extra", {}).get("authentication.kubernetes.io/pod-name", [""])
+    return str(name)
+
+
+def _time(event: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(event["requestReceivedTimestamp"])
 
 
 def _right(event: Mapping[str, Any]) -> Right:
