@@ -88,7 +88,8 @@ class BucketProvisioner:
         elif keys.owns(place) and self._buckets.owns(place):
             self._buckets.remove(place)
         else:
-            log.warning("artifacts left alone: the bucket or the user is not the project's", place=place.location)
+            # Also of what was deleted already: a removal may be told of twice.
+            log.info("no artifact deleted: the bucket is gone, or it or the user is another's", place=place.location)
         self.dismiss(place)
 
     def dismiss(self, plan: ArtifactPlan) -> None:
