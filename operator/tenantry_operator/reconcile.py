@@ -240,6 +240,9 @@ class Reconciler:
         else:
             news = self.catalog.publish_project(workspace, plan, judge, stored=stored)
         self._tell(plan.key, news, is_new=is_new)
+        if is_new:
+            # Its server may run already: until now the door had no row to be told in.
+            self.servers.attend(plan.key)
         if published := self.catalog.project(plan.key):
             status = project_status(
                 plan,

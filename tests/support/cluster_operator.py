@@ -29,6 +29,7 @@ from tests.support.wait import until
 __all__ = ["Installed", "RunningOperator", "paths_of"]
 
 _DEADLINE = 60.0
+_NAMES = Path(__file__).with_name("cluster_names")
 
 
 def paths_of(namespace: str, name: str) -> dict[str, str]:
@@ -95,6 +96,8 @@ class Installed:
     home: Path
     workspace: str = field(default_factory=lambda: f"w{secrets.token_hex(3)}")
     installation: str = field(default_factory=lambda: f"i{secrets.token_hex(3)}")
+    # Where the names of Services lead, for tests with backends that answer.
+    services: int | None = None
 
     @property
     def namespace(self) -> str:
@@ -132,6 +135,8 @@ class Installed:
         settings = self.settings | {"pod": pod, "listen": f"127.0.0.1:{port}"} | changes
         environment = {f"TENANTRY_{name}".upper(): value for name, value in settings.items()}
         environment |= {"KUBECONFIG": str(via or self.server.kubeconfig), "PATH": os.environ["PATH"]}
+        if self.services:
+            environment |= {"PYTHONPATH": str(_NAMES), "TEST_SERVICES": str(self.services)}
         argv = (sys.executable, "-W", "error::DeprecationWarning:tenantry_operator", "-m", "tenantry_operator")
         log = self.home / f"{pod}.log"
         process = Process(Command(pod, argv, environment, log, signal.SIGTERM))
@@ -184,6 +189,15 @@ class Installed:
         """Everything but a pod that runs."""
         for project in projects:
             self.until_condition(self.path(project), "BackendAvailable", reason="Starting")
+
+    def want(self, project: str) -> None:
+        """Ask for a backend as the door does."""
+        with psycopg.connect(self.catalog.api_url) as connection:
+            connection.execute(
+                "INSERT INTO catalog.demand (workspace, project, wanted_at) VALUES (%s, %s, now()) "
+                "ON CONFLICT (workspace, project) DO UPDATE SET wanted_at = now()",
+                (self.workspace, project),
+            )
 
     def query(self, statement: str, *values: object) -> list[dict[str, Any]]:
         with psycopg.connect(self.catalog.owner_url, row_factory=dict_row) as connection:
