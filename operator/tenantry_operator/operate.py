@@ -120,7 +120,9 @@ class Operator:
         return outcome is not Outcome.TROUBLE
 
     def _attend(self, key: ProjectKey) -> bool:
-        return self._parts.servers.attend(key)
+        if self._parts.servers.attend(key):
+            self._reconciling.add(key)
+        return True
 
     def _changed(self, key: Key) -> None:
         """A workspace's projects inherit from it, and it counts them."""

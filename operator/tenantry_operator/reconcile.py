@@ -181,7 +181,7 @@ class Reconciler:
         due = self.rotation.is_due(plan) and not plan.paused
         known = None if due else self.trust.recall(plan, published)
         applied = self._apply(plan, again=known is None)
-        if known and known.well and not applied.server_problem:
+        if known and known.well and not applied.server_problem and not self.servers.has_failed(plan.key):
             return known
         observed = self.observer.observe(plan, applied, published, known)
         self.trust.settle(plan, observed)

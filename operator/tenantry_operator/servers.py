@@ -68,22 +68,27 @@ class Servers:
             self._backends.show(key, Stopped())
 
     def attend(self, key: ProjectKey) -> bool:
-        """Start the server if somebody waits for it, stop it if nobody has used it for long, and show how it is.
+        """Start the server if somebody waits for it, stop it if nobody has used it for long, and show how it is. Say
+        whether one that was wanted did not start, which its conditions do not know yet.
 
         A server that does not start is shown as failed; the runtime goes on trying.
         """
         with self._locks[key]:
             offer = self._offers.get(key)
             if offer is None:
-                return True
+                return False
             use = self._backends.use(key)
             if use.wanted:
                 self._start(offer.plan)
             elif self.due(key, use) and isinstance(self._runtime.state(key), Running):
                 log.info("server stopped: idle", project=str(key))
                 self._stop(key)
-            self._backends.show(key, self._runtime.state(key))
-        return True
+            state = self._runtime.state(key)
+            self._backends.show(key, state)
+        return use.wanted and isinstance(state, Failed)
+
+    def has_failed(self, key: ProjectKey) -> bool:
+        return isinstance(self._runtime.state(key), Failed)
 
     def due(self, key: ProjectKey, use: Use) -> bool:
         """Say whether `attend` would have something to do. Asks nobody."""
@@ -94,12 +99,12 @@ class Servers:
         """Let `look` see the server: as it runs, or started for this and stopped again. Raises ServerFailed."""
         with self._locks[key]:
             state = self._runtime.state(key)
-            if isinstance(state, Stopped | Starting):
+            if isinstance(state, Stopped | Starting) or (isinstance(state, Failed) and self._runtime.rolls):
                 self._look_once(self._offers[key].plan, look)
+                return
         if isinstance(state, Failed):
-            raise ServerFailed(state.reason)
-        if isinstance(state, Running):
-            look(state)
+            raise ServerFailed(state.reason, state.word)
+        look(state)
 
     def runs(self, key: ProjectKey) -> bool:
         """Say whether there is one to look at: one that sleeps or wakes is left alone."""

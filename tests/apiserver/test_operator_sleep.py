@@ -102,6 +102,24 @@ def test_whoever_asks_puts_a_backend_to_sleep_and_the_next_request_wakes_it(plac
 
 
 @pytest.mark.usefixtures("operator")
+def test_a_backend_that_cannot_be_woken_is_no_longer_called_available(place: Installed) -> None:
+    made(place, "stuck", hibernation={"after": "1h"})
+    annotate(place, "stuck", hibernate="true")
+    falls_asleep(place, "stuck")
+    annotate(place, "stuck", hibernate=None)
+    place.want("stuck")
+    until(lambda: replicas(place, "stuck") == 1, deadline=30, what="the backend to be wanted")
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "no pod for you"}
+    assert place.merge(f"{path_of(place, 'stuck')}/status", {"status": {"conditions": [refused]}}).status == 200
+    until(lambda: state(place, "stuck") == "failed", deadline=30, what="the door to be told")
+    found = place.until_condition(place.path("stuck"), "BackendAvailable", reason="ServerFailed")
+    assert found["message"] == "Kubernetes makes no pod for it: no pod for you"
+    assert place.merge(f"{path_of(place, 'stuck')}/status", {"status": {"conditions": None}}).status == 200
+    obey(place, "stuck")
+    place.until_condition(place.path("stuck"), "Ready", status="True")
+
+
+@pytest.mark.usefixtures("operator")
 def test_a_backend_that_nobody_uses_falls_asleep(place: Installed) -> None:
     made(place, "idle", hibernation={"after": "5s"})
     falls_asleep(place, "idle")

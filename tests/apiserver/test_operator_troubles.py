@@ -57,6 +57,7 @@ def container(state: dict[str, Any], last: dict[str, Any] | None = None) -> dict
     return {"containerStatuses": [named | {"state": state, "lastState": last or {}}]}
 
 
+_LONG_AGO = "2026-01-01T00:00:00Z"
 KILLED = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
 ENDED = {"terminated": {"reason": "Error", "exitCode": 1, "message": "cannot log in to the project's database"}}
 TROUBLES: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -103,6 +104,47 @@ def test_whatever_keeps_a_pod_has_a_reason_of_its_own_and_a_next_step(
     assert words in found["message"]
     until(lambda: installed.server.ask("GET", installed.path("roads")).body["status"]["phase"] == "Failed", deadline=30)
     assert installed.condition(installed.path("roads"))["message"] == f"BackendAvailable: {found['message']}"
+
+
+def told(installed: Installed, project: str) -> tuple[str, str]:
+    """What the door is told of its backend."""
+    (row,) = installed.query("SELECT state, message FROM catalog.backend WHERE project = %s", project)
+    return row["state"], row["message"]
+
+
+def is_wanted(installed: Installed, project: str) -> bool:
+    (row,) = installed.query("SELECT wanted_at FROM catalog.demand WHERE project = %s", project)
+    return row["wanted_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("case", "state"),
+    [
+        ("an image that is not there", "failed"),
+        ("a program that ends", "failed"),
+        ("no node with room", "starting"),
+    ],
+)
+def test_who_waits_for_a_backend_is_told_at_once_why_it_fails_and_goes_on_waiting_for_a_node(
+    installed: Installed, operator: RunningOperator, case: str, state: str
+) -> None:
+    assert operator.leads
+    status, _, words = TROUBLES[case]
+    say(installed, "roads", status)
+    installed.want("roads")
+    until(lambda: told(installed, "roads")[0] == state and words in told(installed, "roads")[1], deadline=30)
+    assert is_wanted(installed, "roads") == (state == "starting")
+
+
+def test_a_backend_that_failed_is_used_once_it_runs(installed: Installed, operator: RunningOperator) -> None:
+    assert operator.leads
+    say(installed, "roads", TROUBLES["an image that is not there"][0])
+    installed.want("roads")
+    until(lambda: told(installed, "roads")[0] == "failed", deadline=30)
+    say(installed, "roads", {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": _LONG_AGO}]})
+    until(lambda: told(installed, "roads")[0] == "running", deadline=30)
+    say(installed, "roads", {"conditions": [{"type": "Ready", "status": "False"}]})
+    until(lambda: told(installed, "roads")[0] == "starting", deadline=30)
 
 
 def test_a_quota_that_is_used_up_says_which_by_how_much_and_what_to_raise(

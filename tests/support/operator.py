@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -77,7 +76,7 @@ class MemoryRuntime:
         if key in self._servers:
             return self._servers[key][1]
         if key in self._failed:
-            return Failed(self._failed[key], 1, datetime.now(UTC))
+            return Failed(self._failed[key])
         return Stopped()
 
     def ensure_workspace(self, plan: WorkspacePlan) -> None:

@@ -8,7 +8,6 @@ called from any thread, and those of different projects run in parallel.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -82,12 +81,12 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It ended, or did not start, and will be tried again at `retry_at` (UTC) without anybody asking."""
+    """It ended, or did not start, and will be tried again without anybody asking. The reason is for people, the word
+    for programs.
+    """
 
     reason: str
-    # Failures in a row; a server that was healthy for a minute begins anew.
-    restarts: int
-    retry_at: datetime
+    word: str = "ServerFailed"
 
 
 State = Stopped | Starting | Running | Failed

@@ -15,6 +15,7 @@ from tenantry_operator.plan.objects.metadata import COMPONENT, WORKSPACE, backen
 from tenantry_operator.plan.objects.workspace import NAME
 from tenantry_operator.provision import SecretStore
 from tenantry_operator.runtime import (
+    Failed,
     Running,
     ServerFailed,
     ServerStarting,
@@ -44,6 +45,8 @@ class KubernetesRuntime:
         self._applier = Applier(client, live)
         self._counting = Counting(client, live)
         self._addresses: dict[ProjectKey, Running] = {}
+        # What `start` found in the way of pods; nobody watches those.
+        self._troubles: dict[ProjectKey, Trouble] = {}
 
     def ensure_workspace(self, plan: WorkspacePlan) -> None:
         objects, quota = workspace_objects(plan, self._site), Ref("ResourceQuota", namespace(plan.key), NAME)
@@ -81,13 +84,14 @@ class KubernetesRuntime:
         state = self.state(plan.key)
         if isinstance(state, Running):
             return state
-        if not isinstance(state, Starting):
+        if isinstance(state, Stopped):
             raise ServerStarting("its pod is being made")
-        if trouble := self._trouble(plan.key):
+        if trouble := self._look(plan.key):
             raise ServerFailed(trouble.message, trouble.reason)
-        raise ServerStarting(state.reason)
+        raise ServerStarting("its pod starts")
 
     def stop(self, key: ProjectKey) -> None:
+        self._troubles.pop(key, None)
         deployment = self._deployment(key)
         if deployment and deployment["spec"].get("replicas") != 0:
             self._scale(key, 0)
@@ -99,7 +103,9 @@ class KubernetesRuntime:
         status = deployment.get("status", {})
         if known and status.get("availableReplicas", 0) > 0:
             return known
-        trouble = refusal(key, status)
+        trouble = refusal(key, status) or self._troubles.get(key)
+        if trouble and not trouble.passes:
+            return Failed(trouble.message, trouble.reason)
         return Starting(trouble.message if trouble else "its pod starts")
 
     def is_settled(self, key: ProjectKey) -> bool:
@@ -111,6 +117,7 @@ class KubernetesRuntime:
     def dismantle(self, key: ProjectKey) -> None:
         self._applier.remove(key)
         self._addresses.pop(key, None)
+        self._troubles.pop(key, None)
 
     def forget(self, key: ProjectKey) -> None:
         self._passwords.remove(guard_name(key))
@@ -152,8 +159,13 @@ class KubernetesRuntime:
         for _, pods in self._client.pages("Pod", namespace(key), selected):
             yield from pods
 
-    def _trouble(self, key: ProjectKey) -> Trouble | None:
-        return trouble_of(key, self._pods(key), self._deployment(key) or {})
+    def _look(self, key: ProjectKey) -> Trouble | None:
+        trouble = trouble_of(key, self._pods(key), self._deployment(key) or {})
+        if trouble:
+            self._troubles[key] = trouble
+        else:
+            self._troubles.pop(key, None)
+        return trouble
 
 
 def _not_counted(limits: frozenset[str]) -> str:

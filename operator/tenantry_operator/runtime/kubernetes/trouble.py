@@ -24,6 +24,8 @@ class Trouble:
 
     reason: str
     message: str
+    # A node with room may come, and what ended once is started again: whoever waits for the server waits for that too.
+    passes: bool = False
 
 
 # Reasons of a container that waits.
@@ -76,7 +78,7 @@ def _troubles(key: ProjectKey, pod: Document) -> Iterator[Trouble]:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
             said = str(condition.get("message", "")).partition(" preemption:")[0].rstrip(".")
             cure = "add a node, or choose a smaller spec.tracking.size"
-            yield Trouble("Unschedulable", f"its pod finds no node: {said}: {cure}")
+            yield Trouble("Unschedulable", f"its pod finds no node: {said}: {cure}", passes=True)
     for container in status.get("containerStatuses", ()):
         if trouble := _of_container(key, container):
             yield trouble
@@ -91,7 +93,7 @@ def _of_container(key: ProjectKey, container: Document) -> Trouble | None:
     if reason in _NOT_MADE:
         said = state["waiting"].get("message") or "see the pod's events"
         return Trouble("ServerFailed", f"its pod does not start: {reason}: {said}")
-    return _end(key, ended or {}) if ended or reason == _ENDS else None
+    return _end(key, ended or {}, passes=reason != _ENDS) if ended or reason == _ENDS else None
 
 
 def _no_image(key: ProjectKey, image: str) -> Trouble:
@@ -99,11 +101,11 @@ def _no_image(key: ProjectKey, image: str) -> Trouble:
     return Trouble("ImageNotPullable", f"its image {image} cannot be pulled: {cure}; the pod's events say why")
 
 
-def _end(key: ProjectKey, ended: Document) -> Trouble:
+def _end(key: ProjectKey, ended: Document, *, passes: bool) -> Trouble:
     how = f"{ended.get('reason', 'Error')}, exit code {ended.get('exitCode', 'unknown')}"
     if ended.get("reason") == _OUT_OF_MEMORY:
         cure = "choose a larger spec.tracking.size"
-        return Trouble("OutOfMemory", f"its server took more memory than it may and was killed ({how}): {cure}")
+        return Trouble("OutOfMemory", f"its server took more memory than it may and was killed ({how}): {cure}", passes)
     last = str(ended.get("message", "")).strip().splitlines()
     look = f"see its log: kubectl -n {namespace(key)} logs deployment/{backend_name(key)} --previous"
-    return Trouble("ServerFailed", f"its server ends ({how}): {last[-1] if last else look}")
+    return Trouble("ServerFailed", f"its server ends ({how}): {last[-1] if last else look}", passes)

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +69,7 @@ class Server:
         self._changed = threading.Condition()
         self._state: State = Stopped()
         self._failures = 0
+        self._next_attempt = 0.0
         self._child: Child | None = None
         self._thread = threading.Thread(target=self._supervise, name=f"server {plan.key}", daemon=True)
 
@@ -82,7 +82,7 @@ class Server:
 
     def await_running(self) -> Running:
         """Return when it runs, raise `ServerFailed` when an attempt that was under way, or is due soon, has failed."""
-        due = datetime.now(UTC) + timedelta(seconds=self._limits.patience)
+        due = time.monotonic() + self._limits.patience
         with self._changed:
             seen = self._failures
             self._changed.wait_for(lambda: self._settled(seen, due))
@@ -91,9 +91,9 @@ class Server:
             return state
         raise ServerFailed(state.reason if isinstance(state, Failed) else "the server was stopped while it started")
 
-    def _settled(self, seen: int, due: datetime) -> bool:
+    def _settled(self, seen: int, due: float) -> bool:
         state = self._state
-        far_off = isinstance(state, Failed) and state.retry_at > due
+        far_off = isinstance(state, Failed) and self._next_attempt > due
         return isinstance(state, Running) or self._failures > seen or far_off or self._stopping.is_set()
 
     def end(self) -> None:
@@ -190,7 +190,8 @@ class Server:
     def _fail(self, reason: str, backoff: Backoff) -> None:
         _logger.warning("server failed", project=str(self._plan.key), reason=reason, next_attempt_seconds=backoff.delay)
         self._failures += 1
-        self._change(Failed(reason, backoff.failures, datetime.now(UTC) + timedelta(seconds=backoff.delay)))
+        self._next_attempt = time.monotonic() + backoff.delay
+        self._change(Failed(reason))
 
     def _change(self, state: State) -> None:
         with self._changed:
