@@ -46,7 +46,7 @@ from tenantry_api.record.roll import Roll
 from tenantry_api.record.shipper import Shipper
 from tenantry_api.record.wal import RecordDamaged, RecordUnavailable
 from tenantry_api.services import Services
-from tenantry_api.settings import Settings, SettingWrong
+from tenantry_api.settings import Settings, SettingWrong, split_address
 from tenantry_api.snapshot import SnapshotHolder
 from tenantry_api.web.waking import WakingPage
 from tenantry_crds.meta import SUPPORTED_MLFLOW_VERSIONS
@@ -154,7 +154,7 @@ def main() -> int:
     _configure_logs()
     try:
         settings = Settings()
-        uvloop.run(_serve(settings, _bound(settings)))
+        uvloop.run(_serve(settings, _bound("TENANTRY_LISTEN", settings.listen), _for_metrics(settings)))
     except ValidationError as error:
         for problem in error.errors():
             _log_setting(f"TENANTRY_{problem['loc'][0]}".upper(), problem["msg"])
@@ -165,17 +165,20 @@ def main() -> int:
     return 0
 
 
-def _bound(settings: Settings) -> socket.socket:
+def _for_metrics(settings: Settings) -> socket.socket | None:
+    return _bound("TENANTRY_METRICS_LISTEN", settings.metrics_listen) if settings.metrics_listen else None
+
+
+def _bound(setting: str, address: str) -> socket.socket:
     """Bound but not listening: who connects while the door starts is refused, as if it were not there yet."""
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    host, port = split_address(address)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
     except OSError as error:
-        problem = (
-            f"{settings.listen}: {error.strerror}; end what listens there, or name another address of this machine"
-        )
-        raise SettingWrong("TENANTRY_LISTEN", problem) from error
+        problem = f"{address}: {error.strerror}; end what listens there, or name another address of this machine"
+        raise SettingWrong(setting, problem) from error
     return listener
 
 
@@ -202,10 +205,13 @@ class _Server(uvicorn.Server):
         self._loop.call_later(delay, super().handle_exit, sig, frame)
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, door: socket.socket, metrics: socket.socket | None) -> None:
     """Until SIGTERM or SIGINT, whenever it comes. What is wrong with a setting is raised before anything is served."""
     parts: asyncio.Future[Parts] = asyncio.get_running_loop().create_future()
-    server = _Server(Application(lambda: nullcontext(parts.result())), settings.stop_delay)
+    metrics_port = None if metrics is None else metrics.getsockname()[1]
+    served = Application(lambda: nullcontext(parts.result()), metrics_port=metrics_port)
+    server = _Server(served, settings.stop_delay)
+    listeners = {"url": door} | ({} if metrics is None else {"metrics": metrics})
 
     def stop(*_: object) -> None:
         server.should_exit = True
@@ -215,9 +221,10 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         signal.signal(number, stop)
     async with running(settings) as started:
         parts.set_result(started)
-        listener.listen(server.config.backlog)
-        _log.info("door.listens", url=_url(listener))
-        await server.serve(sockets=[listener])
+        for listener in listeners.values():
+            listener.listen(server.config.backlog)
+        _log.info("door.listens", **{name: _url(listener) for name, listener in listeners.items()})
+        await server.serve(sockets=list(listeners.values()))
 
 
 def _url(listener: socket.socket) -> str:

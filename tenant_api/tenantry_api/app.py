@@ -1,6 +1,7 @@
 """The ASGI application: /w/… goes to the door as it came, everything else to FastAPI.
 
-Between the two there is nothing: no middleware stands on the proxied path.
+Between the two there is nothing: no middleware stands on the proxied path. How the door does is told at a port of its
+own where there is one, which serves nothing else.
 """
 
 from __future__ import annotations
@@ -40,14 +41,19 @@ class Parts:
 class Application:
     """`parts` is entered when the server starts the application (ASGI lifespan) and left when it stops it."""
 
-    def __init__(self, parts: Callable[[], AbstractAsyncContextManager[Parts]]) -> None:
+    def __init__(
+        self, parts: Callable[[], AbstractAsyncContextManager[Parts]], *, metrics_port: int | None = None
+    ) -> None:
         self._parts = parts
         self._metrics = Metrics()
         self._door: Door | None = None
         self._leaving = False
-        self.api = _api(self._lifespan)
+        self._metrics_port = metrics_port
+        self.api = _api(self._lifespan, told_apart=metrics_port is not None)
         self.api.state.metrics = self._metrics
         self.api.state.leaving = False
+        self._health = _health()
+        self._health.state = self.api.state
 
     def leave(self) -> None:
         """From now on: not ready, and each connection ends with its next answer, so that clients go elsewhere."""
@@ -56,10 +62,16 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._leaving:
             send = _closing(send)
-        if scope["type"] == "http" and _is_proxied(scope["raw_path"]):
+        if scope["type"] == "http" and self._is_for_health(scope):
+            await self._health(scope, receive, send)
+        elif scope["type"] == "http" and _is_proxied(scope["raw_path"]):
             await self._proxied(Exchange(scope, receive, send))
         else:
             await self.api(scope, receive, send)
+
+    def _is_for_health(self, scope: Scope) -> bool:
+        """By the socket that the request came in at, whatever it calls its host."""
+        return self._metrics_port is not None and scope["server"][1] == self._metrics_port
 
     async def _proxied(self, exchange: Exchange) -> None:
         assert self._door is not None, "the server runs the lifespan first"
@@ -98,7 +110,14 @@ def _is_proxied(raw_path: bytes) -> bool:
     return raw_path.startswith(b"/w/") or raw_path == b"/w"
 
 
-def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+def _health() -> FastAPI:
+    health_alone = FastAPI(openapi_url=None, redirect_slashes=False)
+    health_alone.include_router(health.alive)
+    health_alone.include_router(health.router)
+    return health_alone
+
+
+def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]], *, told_apart: bool) -> FastAPI:
     api = FastAPI(
         title="Tenantry",
         lifespan=lifespan,
@@ -108,6 +127,8 @@ def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> Fa
         # Such a redirect is on no record, and goes to whatever Host the client named.
         redirect_slashes=False,
     )
-    api.include_router(health.router)
+    api.include_router(health.alive)
+    if not told_apart:
+        api.include_router(health.router)
     web.install(api)
     return api

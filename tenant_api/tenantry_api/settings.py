@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tenantry_api.engine import asyncpg_url
 
-__all__ = ["SettingWrong", "Settings"]
+__all__ = ["SettingWrong", "Settings", "split_address"]
 
 
 class SettingWrong(Exception):  # noqa: N818  # a finding
@@ -49,6 +49,16 @@ def _address(value: str) -> str:
     return value
 
 
+def _address_or_none(value: str) -> str:
+    return value and _address(value)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of an address that a setting has."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TENANTRY_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -57,6 +67,8 @@ class Settings(BaseSettings):
     # What people and clients type. Cookies, redirects and the OIDC callback are made from it.
     public_url: Annotated[str, AfterValidator(_origin)] = "http://127.0.0.1:8080"
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
+    # Where /readyz and /metrics are, at a port that nobody comes in by; where everything is when empty.
+    metrics_listen: Annotated[str, AfterValidator(_address_or_none)] = ""
     # The write-ahead log. On a disk that survives the process; one directory per door.
     record_directory: Path
     # Ed25519, PEM, PKCS#8: signs checkpoints and exports.
@@ -76,13 +88,18 @@ class Settings(BaseSettings):
     # How long the door goes on serving after SIGTERM while it says that it is not ready, in seconds.
     stop_delay: float = Field(default=0.0, ge=0)
 
-    @property
-    def host(self) -> str:
-        return self.listen.rpartition(":")[0].strip("[]")
+    @field_validator("metrics_listen")
+    @classmethod
+    def _apart(cls, value: str, info: ValidationInfo) -> str:
+        """The port alone tells the two apart when a request comes in."""
+        port = value.rpartition(":")[2]
+        if port not in {"", "0"} and port == info.data.get("listen", "").rpartition(":")[2]:
+            raise ValueError("must have another port than TENANTRY_LISTEN, such as 127.0.0.1:8081")
+        return value
 
     @property
     def port(self) -> int:
-        return int(self.listen.rpartition(":")[2])
+        return split_address(self.listen)[1]
 
     @property
     def checkpoints(self) -> Path:

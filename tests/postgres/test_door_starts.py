@@ -13,11 +13,12 @@ import httpx2
 import pytest
 
 from tests.support.door import door_settings
-from tests.support.door_process import address_in, door_environment, door_process, ready_door
+from tests.support.door_process import address_in, door_environment, door_process, ready_door, until_ready
 from tests.support.postgres import CatalogDatabase
 from tests.support.wait import until
 
 Environment = dict[str, str]
+PATHS = ("/healthz", "/readyz", "/metrics", "/login", "/api/v1/me", "/w/vision/p/segmentation/version")
 
 
 @pytest.fixture
@@ -68,6 +69,16 @@ def test_a_signal_during_the_start_is_a_clean_stop(environment: Environment, tmp
         assert process.wait(timeout=30) == 0, log.read_text()
 
 
+def test_how_it_does_is_told_at_a_port_of_its_own_and_nothing_else_is(environment: Environment, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with door_process(environment | {"TENANTRY_METRICS_LISTEN": "127.0.0.1:0"}, log):
+        door, apart = address_in(log), address_in(log, name="metrics")
+        until_ready(apart)
+        told = {place: {path: httpx2.get(place + path).status_code for path in PATHS} for place in (door, apart)}
+    assert list(told[door].values()) == [200, 404, 404, 200, 401, 401]
+    assert list(told[apart].values()) == [200, 200, 200, 404, 404, 404]
+
+
 def told(environment: Environment, tmp_path: Path) -> list[dict[str, str]]:
     """What a door says that refuses to start."""
     log = tmp_path / "log"
@@ -95,6 +106,11 @@ WRONG: dict[str, tuple[str, Callable[[Path], str], str]] = {
     "a damaged record": ("RECORD_DIRECTORY", damaged, "keep the directory as it is"),
     "no place for checkpoints": ("CHECKPOINT_DIRECTORY", lambda home: written(home / "file", ""), "File exists"),
     "a foreign address": ("LISTEN", lambda _: "192.0.2.1:80", "name another address of this machine"),
+    "a foreign address for metrics": (
+        "METRICS_LISTEN",
+        lambda _: "192.0.2.1:80",
+        "name another address of this machine",
+    ),
     "no address": ("LISTEN", lambda _: "80", "must be host:port"),
     "no issuer": ("OIDC_ISSUER", lambda _: "login", "must be the URL that the sign-in provider calls itself"),
     "no database": ("CATALOG_URL", lambda _: "s3cret@host", "must be postgresql://user:password@host:port/database"),

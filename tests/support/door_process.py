@@ -17,8 +17,6 @@ from tests.support.wait import until
 
 __all__ = ["address_in", "door_environment", "door_process", "ready_door", "until_ready"]
 
-_LISTENS = re.compile(r'"url": "(http://[^"]+)"')
-
 
 def door_environment(settings: Settings) -> dict[str, str]:
     """What it is given to run with these settings."""
@@ -54,9 +52,10 @@ def ready_door(environment: dict[str, str], log: Path) -> Iterator[tuple[str, su
         yield url, process
 
 
-def address_in(log: Path) -> str:
-    """Its address, once it listens there; it may not be ready yet."""
-    return str(until(lambda: _LISTENS.search(log.read_text()), deadline=60, what=f"the door's address in {log}")[1])
+def address_in(log: Path, *, name: str = "url") -> str:
+    """Its address, or the one of its `metrics`, once it listens there; it may not be ready yet."""
+    listens = re.compile(rf'"{name}": "(http://[^"]+)"')
+    return str(until(lambda: listens.search(log.read_text()), deadline=60, what=f"the door's {name} in {log}")[1])
 
 
 def until_ready(url: str) -> None:

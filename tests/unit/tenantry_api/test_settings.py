@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tenantry_api.settings import Settings
+from tenantry_api.settings import Settings, split_address
 
 _URL = "postgresql://api:hidden@127.0.0.1/catalog"
 
@@ -25,7 +25,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_are_for_one_machine() -> None:
     settings = Settings()
-    assert (settings.public_url, settings.host, settings.port) == ("http://127.0.0.1:8080", "127.0.0.1", 8080)
+    assert (settings.public_url, settings.listen) == ("http://127.0.0.1:8080", "127.0.0.1:8080")
+    assert split_address(settings.listen) == ("127.0.0.1", 8080)
     assert (settings.origin, settings.oidc_client_id) == ("127.0.0.1:8080", "tenantry")
 
 
@@ -38,6 +39,8 @@ def test_no_secret_is_shown() -> None:
     [
         ("TENANTRY_LISTEN", "8080", "must be host:port, such as 127.0.0.1:8080"),
         ("TENANTRY_LISTEN", "127.0.0.1:99999", "must be host:port, such as 127.0.0.1:8080"),
+        ("TENANTRY_METRICS_LISTEN", "8081", "must be host:port, such as 127.0.0.1:8080"),
+        ("TENANTRY_METRICS_LISTEN", "0.0.0.0:8080", "must have another port than TENANTRY_LISTEN"),
         ("TENANTRY_CATALOG_URL", "mysql://api@127.0.0.1/c", "must be postgresql://user:password@host:port/database"),
         ("TENANTRY_CATALOG_URL", f"{_URL}?sslmode=verify_full", "sslmode: must be one of disable, allow, prefer"),
         ("TENANTRY_CATALOG_URL", f"{_URL}?sslrootcert=/nowhere/ca.crt", "sslrootcert: /nowhere/ca.crt cannot be read"),
