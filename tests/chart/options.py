@@ -24,7 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no policies": {"networkPolicy": {"enabled": False}},
     "peers": {
         "networkPolicy": {
-            "tenantApi": {"from": [_PEER]},
+            "tenantApi": {"from": [_PEER], "metricsFrom": [_PEER]},
             "operator": {"metricsFrom": [_PEER]},
             "dns": {"peers": [_PEER]},
             "database": {"peers": [_PEER], "ports": [6432]},

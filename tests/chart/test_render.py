@@ -179,6 +179,21 @@ def test_a_monitor_finds_one_service_of_its_own(tracker: str | None) -> None:
     assert found == {name: [name] for name in ("tenantry-operator", "tenantry-tenant-api")}
 
 
+def test_no_way_in_leads_to_how_the_door_does() -> None:
+    name = "tenantry-tenant-api"
+    (way,) = render(OPTIONS["an ingress"]).one("Ingress", name)["spec"]["rules"][0]["http"]["paths"]
+    (route,) = render(OPTIONS["an HTTPRoute"]).one("HTTPRoute", name)["spec"]["rules"][0]["backendRefs"]
+    guarded, watched = render(OPTIONS["peers"]), render(OPTIONS["monitors"])
+    ports = {port["name"]: port["port"] for port in guarded.one("Service", name)["spec"]["ports"]}
+    assert (way["backend"]["service"]["port"], route["port"]) == ({"name": "http"}, ports["http"])
+    assert [it["spec"]["endpoints"][0]["port"] for it in watched.all("ServiceMonitor")] == ["metrics"] * 2
+    people, prometheus = guarded.one("NetworkPolicy", name)["spec"]["ingress"]
+    assert [rule["ports"][0]["port"] for rule in (people, prometheus)] == ["http", "metrics"]
+    assert prometheus["from"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
+    listens = _variable(guarded, "TENANTRY_METRICS_LISTEN", "StatefulSet", name)
+    assert listens == f"0.0.0.0:{ports['metrics']}"
+
+
 def test_each_replica_keeps_its_log_on_a_volume_of_its_own() -> None:
     spec = render().one("StatefulSet", "tenantry-tenant-api")["spec"]
     (claim,) = spec["volumeClaimTemplates"]

@@ -182,7 +182,7 @@ def keep_what_is_said(cluster: Cluster, folder: Path) -> None:
 
 def _open() -> bool:
     try:
-        return requests.get(f"{PUBLIC_URL}/readyz", timeout=5).status_code == 200
+        return requests.get(f"{PUBLIC_URL}/healthz", timeout=5).status_code == 200
     except requests.RequestException:
         return False
 

@@ -4,6 +4,7 @@
 {{- range $setting := list
   (list "PUBLIC_URL" .Values.publicUrl)
   (list "LISTEN" "0.0.0.0:8080")
+  (list "METRICS_LISTEN" "0.0.0.0:8081")
   (list "RECORD_DIRECTORY" "/var/lib/tenantry/record")
   (list "CHECKPOINT_DIRECTORY" "/var/lib/tenantry/checkpoints")
   (list "SIGNING_KEY_FILE" "/etc/tenantry/audit/signing.key")
