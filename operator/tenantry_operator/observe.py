@@ -20,15 +20,15 @@ __all__ = ["Applied", "Observer"]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of applying a plan: the database's address once it is there, and in words what went wrong."""
+    """What came of applying a plan: the database's address once it is there, and what went wrong."""
 
     address: SecretStr | None
     key: BucketKey | None = None
     database_problem: str = ""
     storage_problem: str = ""
-    server_problem: str = ""
+    server_problem: Probe | None = None
 
-    def with_server_problem(self, problem: str) -> Applied:
+    def with_server_problem(self, problem: Probe) -> Applied:
         return replace(self, server_problem=problem)
 
 
@@ -77,7 +77,7 @@ class Observer:
         """Look at the server if it runs, or if it was never seen to; a sleeping one is left asleep."""
         known = self._proofs.get(plan.key) or _as_published(plan, published)
         if applied.server_problem:
-            return _Proof(Probe(False, "NotApplied", applied.server_problem), known.guarded if known else _NOT_SEEN)
+            return _Proof(applied.server_problem, known.guarded if known else _NOT_SEEN)
         if plan.fenced:
             return known or _Proof(_FENCED, _NOT_SEEN)
         if known and known.answers.ok and not self._servers.runs(plan.key):
@@ -117,20 +117,22 @@ class Observer:
         return self._artifacts.stores(plan.artifacts, applied.key)
 
     def _isolation(self, plan: ProjectPlan, applied: Applied, others: Probe, proof: _Proof) -> Probe:
-        """Three doors that must be shut; the first that is not is the one to name."""
+        """Three doors that must be shut; the first that is not is the one to name, or one that nobody could try."""
         if applied.address is None or applied.storage_problem:
             return _BLOCKED
         if not others.ok:
             return others
         confined = self._artifacts.confined(plan.artifacts, applied.key)
-        return confined if not confined.ok else proof.guarded
+        if confined.ok and proof.guarded.ok and confined.reason != probe.REFUSED.reason:
+            return replace(confined, message=f"{confined.message}; all else was tried, and refused")
+        return proof.guarded if confined.ok else confined
 
 
 def _as_published(plan: ProjectPlan, published: Published | None) -> _Proof | None:
     """What an earlier run of the operator saw of this version still stands: no need to start every server again."""
     held = _held(plan, published)
-    answers, guarded = held.get(ConditionType.BACKEND_AVAILABLE), held.get(ConditionType.ISOLATION_READY)
-    return _Proof(answers, guarded) if answers and guarded else None
+    answers = held.get(ConditionType.BACKEND_AVAILABLE)
+    return _Proof(answers, probe.REFUSED) if answers and ConditionType.ISOLATION_READY in held else None
 
 
 def _held(plan: ProjectPlan, published: Published | None) -> dict[ConditionType, Probe]:

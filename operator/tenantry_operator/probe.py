@@ -15,7 +15,7 @@ from tenantry_catalog.engine import libpq_url
 from tenantry_operator.facts import Probe
 from tenantry_operator.runtime import Running
 
-__all__ = ["answers", "from_within", "guarded"]
+__all__ = ["REFUSED", "answers", "from_within", "guarded"]
 
 # A machine under load answers late; it is no less well for that.
 _SECONDS: Final = 10
@@ -26,7 +26,7 @@ _OPTIONS: Final = f"-c search_path=pg_catalog -c statement_timeout={_SECONDS}s"
 
 _IN: Final = Probe(True, "LoggedIn", "the project's role logs in and reads its schema")
 
-_REFUSED: Final = Probe(
+REFUSED: Final = Probe(
     True, "Refused", "other databases refuse the project's role, and its server whoever has not its secret"
 )
 
@@ -58,7 +58,7 @@ def _others_refused(address: SecretStr, own: str, open_: str | None, closed: str
     if closed and _enters(address, closed):
         cure = "see which line of pg_hba.conf lets it in"
         return Probe(False, "DatabaseOpen", f"the role {own} logs in to database {closed}: {cure}")
-    return _REFUSED
+    return REFUSED
 
 
 _OURS = r"datallowconn AND datname <> current_database() AND (datname LIKE 'tnt\_%%' OR datname = ANY(%(private)s))"
@@ -79,7 +79,7 @@ def guarded(server: Running) -> Probe:
     """Make the same call without the secret."""
     status = _call(server, {})
     if status == http.client.FORBIDDEN:
-        return _REFUSED
+        return REFUSED
     return Probe(False, "ServerOpen", f"the server answers a request without its secret with {status}, not 403")
 
 

@@ -17,9 +17,11 @@ from tenantry_crds.project import Project
 from tenantry_crds.workspace import Workspace
 from tenantry_operator.errors import ProvisionFailed
 from tenantry_operator.facts import (
+    STARTING,
     Installation,
     Key,
     Observed,
+    Probe,
     ProjectKey,
     ProjectPlan,
     WorkspaceKey,
@@ -35,7 +37,7 @@ from tenantry_operator.provision import Artifacts, Databases
 from tenantry_operator.publish import Catalog, Judge, Published
 from tenantry_operator.removal import WAY_OUT, Removal
 from tenantry_operator.rotation import Rotation
-from tenantry_operator.runtime import Runtime, ServerFailed, Stopped, WorkspaceRefused, WorkspaceWaiting
+from tenantry_operator.runtime import Runtime, ServerFailed, ServerStarting, Stopped, WorkspaceRefused, WorkspaceWaiting
 from tenantry_operator.servers import Offer, Servers
 from tenantry_operator.sources import Declared, Patience, Source, Unreadable
 from tenantry_operator.status import (
@@ -201,8 +203,10 @@ class Reconciler:
         assert applied.address
         try:
             self.servers.offer(Offer(plan_server(plan, applied.address, applied.key), plan.idle_after))
+        except ServerStarting as wait:
+            return applied.with_server_problem(Probe(False, STARTING, str(wait)))
         except ServerFailed as error:
-            return applied.with_server_problem(str(error))
+            return applied.with_server_problem(Probe(False, "NotApplied", str(error)))
         self._retire(plan)
         return applied
 

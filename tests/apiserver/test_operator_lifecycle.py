@@ -249,6 +249,17 @@ def test_a_namespace_that_is_somebody_elses_is_not_taken_over(installed: Install
     assert "tenantry.dev/workspace" not in labels
     policies = installed.server.ask("GET", f"/apis/networking.k8s.io/v1/namespaces/ws-{name}/networkpolicies").body
     assert policies["items"] == []
+    project = {
+        "apiVersion": "tenantry.dev/v1alpha1",
+        "kind": "Project",
+        "metadata": {"name": "guest", "namespace": f"ws-{name}"},
+        "spec": {"owner": "group:a"},
+    }
+    installed.create(project)
+    path = f"{API}/namespaces/ws-{name}/projects/guest"
+    found = installed.until_condition(path, "BackendAvailable", status="False", reason="Starting")
+    assert found["message"] == f"waits for the namespace ws-{name} of its workspace"
+    installed.server.ask("DELETE", path)
 
 
 def test_when_the_definitions_are_deleted_nothing_hangs_and_no_data_goes(

@@ -159,3 +159,16 @@ def test_of_a_project_that_is_paused_nothing_is_changed(place: Installed) -> Non
         annotate(place, "paused", pause=None)
         until(lambda: place.server.ask("GET", service).status == 200, deadline=60, what="the Service to come back")
         until(lambda: memory(place, "paused") == "4Gi", deadline=60, what="the larger size")
+
+
+def test_isolation_says_what_could_not_be_tried(place: Installed) -> None:
+    elsewhere = replace(place, workspace=f"{place.workspace}-b")
+    keyless = {"storage_driver": "workload-identity", "storage_bucket": place.storage.bucket()}
+    with elsewhere.running("operator-3", **keyless):
+        elsewhere.create_workspace()
+        made(elsewhere, "roles", hibernation={"after": "1h"})
+        path = elsewhere.path("roles")
+        found = elsewhere.until_condition(path, "IsolationReady", status="True", reason="NotTried")["message"]
+    assert found == (
+        "the pod's own identity opens the bucket; the operator cannot try it; all else was tried, and refused"
+    )
