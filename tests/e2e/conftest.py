@@ -15,7 +15,8 @@ from tests.support.version import PRESENT, Version, previous_version
 
 _FIGURES = pytest.StashKey[list[str]]()
 # The upgrade makes what the others find; what breaks things comes late, and what they all left behind is read last.
-_ORDER = [f"test_{it}" for it in ("upgrade", "tenants", "isolation", "rotation", "lifecycle", "chaos", "rights")]
+_TOPICS = ("upgrade", "tenants", "isolation", "rotation", "sleep", "lifecycle", "chaos", "rights")
+_ORDER = [f"test_{topic}" for topic in _TOPICS]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -57,9 +57,6 @@ def _replaced(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def _is_retired(installation: Installation, old: dict[str, Any]) -> bool:
-    """The operator looks after some minutes by itself; asked to, it looks at once."""
-    asked = f"tenantry.dev/reconcile={time.time():.0f}"
-    installation.cluster.kubectl("-n", "ws-vision", "annotate", "project", "detection", "--overwrite", asked)
     return not _opens_bucket(installation.services, old) and not _opens_database(installation.services, old)
 
 

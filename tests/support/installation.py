@@ -135,27 +135,12 @@ def uninstall(cluster: Cluster) -> None:
 
 
 def make_tenants(cluster: Cluster, version: Version = PRESENT) -> None:
-    """The workspaces, and once their namespaces are there, the projects."""
+    """The workspaces, and once they are ready, the projects."""
     cluster.apply((version.manifests / "tenants.yaml").read_text())
-    for workspace in ("vision", "language"):
-        cluster.kubectl("wait", "--for=create", f"namespace/ws-{workspace}", "--timeout=60s")
-    until(lambda: _projects_are_taken(cluster, version), deadline=120, what="quotas that count projects")
-
-
-def _projects_are_taken(cluster: Cluster, version: Version) -> bool:
-    """Kubernetes begins to count a new kind half a minute after it has come. A quota on it from before lets none in
-    until all quotas are counted again, after five minutes at most, or until it is made anew.
-    """
-    try:
-        cluster.apply((version.manifests / "projects.yaml").read_text())
-    except Failed as error:
-        if "status unknown for quota" not in str(error):
-            raise
-        for workspace in ("vision", "language"):
-            cluster.delete("resourcequota", "tenantry", f"ws-{workspace}")
-        time.sleep(5)
-        return False
-    return True
+    # A quota that is not in force yet, which a new kind's is not for half a minute, lets none in.
+    workspaces = ("workspace/vision", "workspace/language")
+    cluster.kubectl("wait", "--for=condition=Ready", *workspaces, "--timeout=120s", deadline=130)
+    cluster.apply((version.manifests / "projects.yaml").read_text())
 
 
 def describe(cluster: Cluster, namespace: str) -> str:
