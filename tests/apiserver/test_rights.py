@@ -105,6 +105,8 @@ def _tell(installed: Installed, rendered: Rendered) -> None:
         for path in (*map(installed.path, ("roads", "given")), installed.path()):
             there("DELETE", path)
             until(lambda path=path: there("GET", path).status == 404, deadline=60, what=f"the end of {path}")
+        limits = f"/api/v1/namespaces/{installed.namespace}/limitranges/tenantry"
+        until(lambda: there("GET", limits).status == 404, deadline=60, what="what confined the workspace to be gone")
         until(lambda: operator.settled, deadline=30, what="the operator to have nothing left to do")
 
 
