@@ -15,8 +15,8 @@ __all__ = ["Metrics"]
 
 
 class Metrics:
-    """`writes` are the calls to the API server that change something, by verb and kind: at rest they stand still.
-    `due` says how many keys wait. Credentials are to be replaced `every` so often.
+    """`writes` are the calls to the API server that change something, by verb and kind: at rest all but the Lease's
+    stand still. `due` says how many keys wait. Credentials are to be replaced `every` so often.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tenantry_requests",
-            "Requests below /w/, by the kind of their action (`refused`: stopped before one) and their status.",
+            "Requests below /w/, by kind of action (`refused`: stopped before one; `failed`: our mistake) and status.",
             ["kind", "status"],
             registry=self._registry,
         )
