@@ -24,6 +24,8 @@ _DURATION: Final = 15
 # A holder that could not renew for this long ends, before another may take over.
 _PATIENCE: Final = 10.0
 _TURN: Final = 2.0
+# Who stands by looks oftener: what it sees late, it waits for longer.
+_LOOK: Final = 1.0
 # For one call, so that one that hangs leaves time for another.
 _CALL: Final = 2.0
 
@@ -70,7 +72,7 @@ class Lease:
             if not waiting:
                 log.info("standing by", lease=self._ref.name)
                 waiting = True
-            stop.wait(_TURN)
+            stop.wait(_LOOK)
         return False
 
     def keep(self, lost: Callable[[], None]) -> None:
