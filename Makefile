@@ -78,12 +78,13 @@ lock: $(INSTALLED)
 	$(BIN)/uv $(COMPILE) --no-annotate -c requirements/all.txt --extra backend \
 	  $(addprefix --no-emit-package ,$(UNUSED)) pyproject.toml -o requirements/backend.txt
 
-# A bare pip does not resolve the open set; uv installs the lock in seconds. Every archive is checked against its hash.
+# A bare pip does not resolve the open set; uv installs the lock in seconds, checks each archive against its hash, and
+# takes away what has left the lock.
 $(INSTALLED): pyproject.toml requirements/uv.txt requirements/all.txt
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit("Tenantry needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/all.txt
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements/uv.txt requirements/all.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
