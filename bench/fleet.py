@@ -1,11 +1,15 @@
 """A fleet on a real API server without a node: how fast its objects are there, and what the operator writes at rest and
-after a restart; the memory that it takes. PostgreSQL is real; projects share a bucket, and nobody makes keys.
+after a restart; the memory that it takes, with the libraries of its image. PostgreSQL is real; projects share a bucket,
+and nobody makes keys.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
+import venv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +33,7 @@ from tests.support.wait import until
 
 __all__ = ["measure_fleet"]
 
+_ROOT = Path(__file__).parents[1]
 _WORKSPACES = 50
 _PROJECTS = 1000
 _COPIES = 50
@@ -69,9 +74,21 @@ def _place() -> Iterator[Installed]:
         templates.ensure(SUPPORTED_MLFLOW_VERSIONS[-1])
         install(server)
         with catalog_on(postgres) as catalog, tempfile.TemporaryDirectory() as home:
-            place = Installed(server, postgres, catalog, storage, Path(home))
+            place = Installed(server, postgres, catalog, storage, Path(home), python=_as_in_the_image(Path(home)))
             server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": place.installation}})
             yield place
+
+
+def _as_in_the_image(home: Path) -> str:
+    """A Python with what the operator's image has: some libraries import others where they find them."""
+    python = home / "image" / "bin" / "python"
+    venv.create(home / "image", symlinks=True)
+    uv = Path(sys.executable).with_name("uv")
+    lock = ("--require-hashes", "--no-deps", "-r", str(_ROOT / "requirements" / "operator.txt"))
+    subprocess.run([uv, "pip", "install", "-q", "--compile-bytecode", "--python", python, *lock], check=True)  # noqa: S603  ours
+    (packages,) = (home / "image" / "lib").glob("python3*/site-packages")
+    (packages / "tenantry.pth").write_text("".join(f"{_ROOT / name}\n" for name in ("crds", "operator", "tenant_api")))
+    return str(python)
 
 
 def _copy_templates(place: Installed) -> float:

@@ -96,6 +96,7 @@ class Installed:
     home: Path
     workspace: str = field(default_factory=lambda: f"w{secrets.token_hex(3)}")
     installation: str = field(default_factory=lambda: f"i{secrets.token_hex(3)}")
+    python: str = sys.executable
     # Where the names of Services lead, for tests with backends that answer.
     services: int | None = None
 
@@ -137,7 +138,7 @@ class Installed:
         environment |= {"KUBECONFIG": str(via or self.server.kubeconfig), "PATH": os.environ["PATH"]}
         if self.services:
             environment |= {"PYTHONPATH": str(_NAMES), "TEST_SERVICES": str(self.services)}
-        argv = (sys.executable, "-W", "error::DeprecationWarning:tenantry_operator", "-m", "tenantry_operator")
+        argv = (self.python, "-W", "error::DeprecationWarning:tenantry_operator", "-m", "tenantry_operator")
         log = self.home / f"{pod}.log"
         process = Process(Command(pod, argv, environment, log, signal.SIGTERM))
         try:
