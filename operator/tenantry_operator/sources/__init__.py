@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -92,9 +92,9 @@ class Watched(Source, Protocol):
 class Reporter(Protocol):
     """What a source of custom resources reads and writes beside its watches. Each write is one call."""
 
-    def all(self, kind: str, namespaces: Collection[str]) -> tuple[int, list[dict[str, Any]]]:
-        """Return every resource of a kind, and the version up to which that is all; if the kind has namespaces, those
-        of the listed ones, or without any of all.
+    def pages(self, kind: str, namespaces: Collection[str]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """Return every resource of a kind, page by page, each with the version up to which that is all; if the kind has
+        namespaces, those of the listed ones, or without any of all.
         """
 
     def versions(self, kind: str, namespaces: Collection[str]) -> dict[tuple[str, str], int]:

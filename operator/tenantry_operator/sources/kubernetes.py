@@ -212,12 +212,13 @@ class Kubernetes:
             self._list(kind)
 
     def _list(self, kind: str) -> None:
-        there = set()
-        version, documents = self._reporter.all(kind, self._namespaces)
-        for document in documents:
-            there.add((document["metadata"].get("namespace", ""), document["metadata"]["name"]))
-            self.note(None, {"apiVersion": API_VERSION, "kind": kind, **document})
-        for gone in self._shelf.keep_only(kind, frozenset(there), version):
+        there, versions = set(), []
+        for version, documents in self._reporter.pages(kind, self._namespaces):
+            versions.append(version)
+            for document in documents:
+                there.add((document["metadata"].get("namespace", ""), document["metadata"]["name"]))
+                self.note(None, {"apiVersion": API_VERSION, "kind": kind, **document})
+        for gone in self._shelf.keep_only(kind, frozenset(there), min(versions)):
             if gone.key:
                 self._changed(gone.key)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,14 +21,17 @@ class Resources:
     def __init__(self, client: Client, namespace: str) -> None:
         self._client, self._namespace = client, namespace
 
-    def all(self, kind: str, namespaces: Collection[str]) -> tuple[int, list[Document]]:
-        """With listed namespaces there is no right to see those of others."""
-        places = namespaces if namespaces and KINDS[kind].namespaced else ("",)
-        pages = [page for place in places for page in self._client.pages(kind, place)]
-        return min(int(version) for version, _ in pages), [document for _, found in pages for document in found]
+    def pages(self, kind: str, namespaces: Collection[str]) -> Iterator[tuple[int, list[Document]]]:
+        """Return a list page by page, each with its version: a thousand projects at once take 40 MB. With listed
+        namespaces there is no right to see those of others.
+        """
+        for place in namespaces if namespaces and KINDS[kind].namespaced else ("",):
+            for version, documents in self._client.pages(kind, place):
+                yield int(version), documents
 
     def versions(self, kind: str, namespaces: Collection[str]) -> dict[tuple[str, str], int]:
-        found = (document["metadata"] for document in self.all(kind, namespaces)[1])
+        pages = self.pages(kind, namespaces)
+        found = (document["metadata"] for _, documents in pages for document in documents)
         return {(one.get("namespace", ""), one["name"]): int(one["resourceVersion"]) for one in found}
 
     def write_status(self, resource: Resource, status: Mapping[str, Any]) -> Document:
