@@ -6,7 +6,7 @@ statements, not rows: at rest the revision stands still.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -40,12 +40,10 @@ from tenantry_operator.facts import (
     WorkspaceKey,
     WorkspacePlan,
 )
-from tenantry_operator.status import dated, is_ready
+from tenantry_operator.rows import Judge, conditions_row, grants, is_published, project_row, workspace_row
+from tenantry_operator.status import dated
 
 __all__ = ["Catalog", "Judge", "Published"]
-
-# From the grants, as they were read back, to the conditions that are published with them.
-Judge = Callable[[frozenset[AccessRow]], tuple[Condition, ...]]
 
 # Any number will do, so long as every operator takes the same one.
 _LOCK: Final = 7_236_841_191
@@ -116,16 +114,19 @@ class Catalog:
         self, workspace: WorkspacePlan, plan: ProjectPlan, judge: Judge, *, stored: bool
     ) -> tuple[Condition, ...]:
         """Return the conditions whose status is new, for the log. `stored`: whether its storage was found well."""
+        with self._engine.connect() as connection:
+            if is_published(connection, workspace, plan, judge, stored=stored):
+                return ()
         with self._alone() as connection:
             _put_workspace(connection, workspace)
-            _put(connection, tables.project, _is_project(plan.key), _project_row(plan))
+            _put(connection, tables.project, _is_project(plan.key), project_row(plan))
             if stored:
                 places.claim(connection, plan.key, plan.artifacts)
             _put_grants(connection, plan.key.workspace, plan.key.project, plan.access)
             if not _has(connection, tables.backend, _of_project(tables.backend, plan.key)):
                 row = {"workspace": plan.key.workspace, "project": plan.key.project, "state": "stopped"}
                 connection.execute(insert(tables.backend).values(row))
-            judged = judge(frozenset(_grants(connection, plan.key.workspace, plan.key.project)))
+            judged = judge(frozenset(grants(connection, plan.key.workspace, plan.key.project)))
             return _put_conditions(connection, plan.key, judged)
 
     def publish_conditions(self, key: ProjectKey, judge: Judge) -> tuple[Condition, ...]:
@@ -133,7 +134,7 @@ class Catalog:
         with self._alone() as connection:
             if _published(connection, key) is None:
                 return ()
-            judged = judge(frozenset(_grants(connection, key.workspace, key.project)))
+            judged = judge(frozenset(grants(connection, key.workspace, key.project)))
             return _put_conditions(connection, key, judged)
 
     def publish_fence(self, key: ProjectKey, *, fenced: bool) -> None:
@@ -162,7 +163,7 @@ class Catalog:
     def retire_workspace(self, key: WorkspaceKey) -> None:
         """Its log stays readable: auditors keep their grants, and whoever is denied stays denied."""
         with self._alone() as connection:
-            granted = _grants(connection, key.workspace, None)
+            granted = grants(connection, key.workspace, None)
             auditors = frozenset(row for row in granted if row.role == Role.AUDITOR)
             _put_grants(connection, key.workspace, None, auditors)
             unretired = and_(_is_workspace(key), tables.workspace.c.retired_at.is_(None))
@@ -191,25 +192,8 @@ class Catalog:
             yield connection
 
 
-def _project_row(plan: ProjectPlan) -> dict[str, object]:
-    return {
-        "workspace": plan.key.workspace,
-        "name": plan.key.project,
-        "display_name": plan.display_name,
-        "owner": plan.owner,
-        "mlflow_version": plan.mlflow_version,
-        "promotion": plan.promotion,
-        "quota": plan.quota,
-        "fenced": plan.fenced,
-        # For whoever looks for what was kept when the manifest was long gone; `artifacts` is written by `places.claim`.
-        "database": plan.database.name,
-        "retired_at": None,
-    }
-
-
 def _put_workspace(connection: Connection, plan: WorkspacePlan) -> None:
-    row = {"name": plan.key.workspace, "display_name": plan.display_name, "retired_at": None}
-    _put(connection, tables.workspace, _is_workspace(plan.key), row)
+    _put(connection, tables.workspace, _is_workspace(plan.key), workspace_row(plan))
     _put_grants(connection, plan.key.workspace, None, plan.access)
 
 
@@ -223,7 +207,7 @@ def _put(connection: Connection, table: Table, where: ColumnElement[bool], row: 
 
 
 def _put_grants(connection: Connection, workspace: str, project: str | None, wanted: frozenset[AccessRow]) -> None:
-    known = _grants(connection, workspace, project)
+    known = grants(connection, workspace, project)
     if gone := [known[row] for row in known.keys() - wanted]:
         connection.execute(delete(tables.grant).where(tables.grant.c.id.in_(gone)))
     if missing := sorted(wanted - known.keys(), key=str):
@@ -231,20 +215,10 @@ def _put_grants(connection: Connection, workspace: str, project: str | None, wan
         connection.execute(insert(tables.grant), [place | asdict(row) for row in missing])
 
 
-def _grants(connection: Connection, workspace: str, project: str | None) -> dict[AccessRow, int]:
-    """Return the rows of one project, or those of the workspace as a whole, and their ids."""
-    table = tables.grant.c
-    query = select(table.id, table.role, table.effect, table.subject_kind, table.subject, table.expires_at).where(
-        table.workspace == workspace, table.project.is_not_distinct_from(project)
-    )
-    return {AccessRow(*row): number for number, *row in connection.execute(query)}
-
-
 def _put_conditions(connection: Connection, key: ProjectKey, judged: tuple[Condition, ...]) -> tuple[Condition, ...]:
     published = _published(connection, key)
     conditions = dated(judged, published.conditions if published else (), _now(connection))
-    written = [condition.model_dump(mode="json", by_alias=True) for condition in conditions]
-    _put(connection, tables.project, _is_project(key), {"conditions": written, "ready": is_ready(conditions)})
+    _put(connection, tables.project, _is_project(key), conditions_row(conditions))
     known = {(condition.type, condition.status) for condition in (published.conditions if published else ())}
     return tuple(condition for condition in conditions if (condition.type, condition.status) not in known)
 
