@@ -84,9 +84,8 @@ class KubernetesRuntime:
         state = self.state(plan.key)
         if isinstance(state, Running):
             return state
-        if isinstance(state, Stopped):
-            raise ServerStarting("its pod is being made")
-        if trouble := self._look(plan.key):
+        # What was made just now may not be seen yet: the same words, or each new project would be news twice.
+        if not isinstance(state, Stopped) and (trouble := self._look(plan.key)):
             raise ServerFailed(trouble.message, trouble.reason)
         raise ServerStarting("its pod starts")
 
@@ -160,7 +159,10 @@ class KubernetesRuntime:
             yield from pods
 
     def _look(self, key: ProjectKey) -> Trouble | None:
-        trouble = trouble_of(key, self._pods(key), self._deployment(key) or {})
+        deployment = self._deployment(key) or {}
+        # A Deployment that counts no pod has none to ask for.
+        pods = self._pods(key) if deployment.get("status", {}).get("replicas") else ()
+        trouble = trouble_of(key, pods, deployment)
         if trouble:
             self._troubles[key] = trouble
         else:
