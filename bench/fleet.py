@@ -5,6 +5,7 @@ and nobody makes keys.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import venv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -74,21 +76,34 @@ def _place() -> Iterator[Installed]:
         templates.ensure(SUPPORTED_MLFLOW_VERSIONS[-1])
         install(server)
         with catalog_on(postgres) as catalog, tempfile.TemporaryDirectory() as home:
-            place = Installed(server, postgres, catalog, storage, Path(home), python=_as_in_the_image(Path(home)))
+            image = _Image(Path(home))
+            place = Installed(
+                server, postgres, catalog, storage, Path(home), python=image.python(), environment=image.environment()
+            )
             server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": place.installation}})
             yield place
 
 
-def _as_in_the_image(home: Path) -> str:
-    """A Python with what the operator's image has: some libraries import others where they find them."""
-    python = home / "image" / "bin" / "python"
-    venv.create(home / "image", symlinks=True)
-    uv = Path(sys.executable).with_name("uv")
-    lock = ("--require-hashes", "--no-deps", "-r", str(_ROOT / "requirements" / "operator.txt"))
-    subprocess.run([uv, "pip", "install", "-q", "--compile-bytecode", "--python", python, *lock], check=True)  # noqa: S603  ours
-    (packages,) = (home / "image" / "lib").glob("python3*/site-packages")
-    (packages / "tenantry.pth").write_text("".join(f"{_ROOT / name}\n" for name in ("crds", "operator", "tenant_api")))
-    return str(python)
+@dataclass(frozen=True)
+class _Image:
+    """What the operator's image has: some libraries import others where they find them."""
+
+    home: Path
+
+    def python(self) -> str:
+        python = self.home / "image" / "bin" / "python"
+        venv.create(self.home / "image", symlinks=True)
+        uv = Path(sys.executable).with_name("uv")
+        lock = ("--require-hashes", "--no-deps", "-r", str(_ROOT / "requirements" / "operator.txt"))
+        subprocess.run([uv, "pip", "install", "-q", "--compile-bytecode", "--python", python, *lock], check=True)  # noqa: S603  ours
+        (packages,) = (self.home / "image" / "lib").glob("python3*/site-packages")
+        sources = (_ROOT / name for name in ("crds", "operator", "tenant_api"))
+        (packages / "tenantry.pth").write_text("".join(f"{source}\n" for source in sources))
+        return str(python)
+
+    def environment(self) -> dict[str, str]:
+        set_there = re.findall(r"\b(MALLOC_\w+)=(\w+)", (_ROOT / "operator" / "Dockerfile").read_text())
+        return dict(set_there)
 
 
 def _copy_templates(place: Installed) -> float:

@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -97,6 +97,7 @@ class Installed:
     workspace: str = field(default_factory=lambda: f"w{secrets.token_hex(3)}")
     installation: str = field(default_factory=lambda: f"i{secrets.token_hex(3)}")
     python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=dict)
     # Where the names of Services lead, for tests with backends that answer.
     services: int | None = None
 
@@ -136,6 +137,7 @@ class Installed:
         settings = self.settings | {"pod": pod, "listen": f"127.0.0.1:{port}"} | changes
         environment = {f"TENANTRY_{name}".upper(): value for name, value in settings.items()}
         environment |= {"KUBECONFIG": str(via or self.server.kubeconfig), "PATH": os.environ["PATH"]}
+        environment |= self.environment
         if self.services:
             environment |= {"PYTHONPATH": str(_NAMES), "TEST_SERVICES": str(self.services)}
         argv = (self.python, "-W", "error::DeprecationWarning:tenantry_operator", "-m", "tenantry_operator")
