@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -104,6 +105,22 @@ def test_the_role_is_refused_by_every_other_database(
     assert refused(roads, template_name("3.17.2"))
     assert not refused(roads, plan(workspace, "roads").name)
     assert all(found.ok for found in probe.from_within(roads, frozenset()))
+
+
+_OPEN_DRAFTS = """
+SELECT datname FROM pg_database
+WHERE datallowconn AND datname LIKE 'tnt%~new' AND has_database_privilege(oid, 'CONNECT')
+"""
+
+
+def test_a_database_that_is_being_made_is_at_no_moment_open_to_a_neighbour(databases: Postgres, workspace: str) -> None:
+    open_once: set[str] = set()
+    with connect(databases.ensure(plan(workspace))) as neighbour, ThreadPoolExecutor() as pool:
+        made = [pool.submit(databases.ensure, plan(workspace, f"p{number}")) for number in range(12)]
+        while not all(one.done() for one in made):
+            open_once |= {str(name) for (name,) in neighbour.execute(_OPEN_DRAFTS)}
+        assert [one.exception() for one in made] == [None] * len(made)
+    assert open_once == set()
 
 
 def test_a_project_that_replaces_what_the_probe_reads_neither_holds_it_up_nor_deceives_it(

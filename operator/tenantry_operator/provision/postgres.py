@@ -137,11 +137,13 @@ class Postgres:
         draft, role = Identifier(draft_name(plan.name)), Identifier(plan.name)
         admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(draft))
         admin.execute(
-            SQL("CREATE DATABASE {} TEMPLATE {} CONNECTION LIMIT {}").format(
+            SQL("CREATE DATABASE {} TEMPLATE {} CONNECTION LIMIT {} ALLOW_CONNECTIONS false").format(
                 draft, Identifier(template), Literal(plan.connection_limit)
             )
         )
+        # A new database is everybody's until this.
         admin.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(draft))
+        admin.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(draft))
         admin.execute(SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(draft, role))
         _mark(admin, draft_name(plan.name), plan.label)
         with self._administrator.connect(draft_name(plan.name)) as inside:

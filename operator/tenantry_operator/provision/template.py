@@ -47,8 +47,9 @@ class Templates:
             # It may be marked already, and PostgreSQL drops no template.
             admin.execute(SQL("ALTER DATABASE {} IS_TEMPLATE false").format(draft))
             admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(draft))
-        admin.execute(SQL("CREATE DATABASE {} TEMPLATE template0").format(draft))
+        admin.execute(SQL("CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false").format(draft))
         admin.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(draft))
+        admin.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(draft))
         admin.execute(SQL("COMMENT ON DATABASE {} IS {}").format(draft, Literal(template_label(mlflow_version))))
         self._fill(admin, draft_name(name))
         admin.execute(SQL("ALTER DATABASE {} IS_TEMPLATE true ALLOW_CONNECTIONS false").format(draft))
