@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +57,20 @@ def test_a_project_does_with_its_own_objects_what_mlflow_does(place: Place, plan
     for key in (name, f"{plan.prefix}large"):
         client.delete_object(Bucket=plan.bucket, Key=key)
     assert place.server.keys_in(plan.bucket, plan.prefix) == []
+
+
+def test_projects_that_are_tried_at_the_same_time_are_not_in_each_others_way(place: Place) -> None:
+    """A gateway in front of a file system makes and removes the folders above what is written and deleted."""
+    provisioner, plans = place.provisioner(), [replace(place.plan(f"p{number}"), keyless=True) for number in range(8)]
+    for plan in plans:
+        provisioner.ensure(plan)
+
+    def found(plan: BucketPlan) -> list[str]:
+        probes = (provisioner.stores(plan, None) for _ in range(120))
+        return [probe.message for probe in probes if not probe.ok]
+
+    with ThreadPoolExecutor(len(plans)) as pool:
+        assert list(pool.map(found, plans)) == [[] for _ in plans]
 
 
 def test_no_project_can_do_anything_with_another_ones_objects(place: Place) -> None:

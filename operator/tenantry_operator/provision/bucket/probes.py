@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +21,7 @@ __all__ = ["confined", "patiently", "stores"]
 _NAME: Final = ".tenantry-probe"
 _BODY: Final = b"probe"
 _STEP: Final = 0.25
+_TURNS: Final = 4
 # What a storage says of a key, or of a policy, that has not come to it yet.
 _NOT_YET: Final = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
 
@@ -51,7 +53,7 @@ def stores(clients: Clients, plan: BucketPlan, key: BucketKey | None) -> Probe:
     name, place = f"{plan.prefix}{_NAME}", f"s3://{plan.bucket}/{plan.prefix}"
     try:
         with _client(clients, key) as client:
-            written = client.put_object(Bucket=plan.bucket, Key=name, Body=_BODY)
+            written = _undisturbed(client.put_object, Bucket=plan.bucket, Key=name, Body=_BODY)
             same = client.get_object(Bucket=plan.bucket, Key=name)["Body"].read() == _BODY
             deleted = client.delete_object(Bucket=plan.bucket, Key=name)
     except (ClientError, BotoCoreError) as error:
@@ -66,6 +68,20 @@ def stores(clients: Clients, plan: BucketPlan, key: BucketKey | None) -> Probe:
     return Probe(
         True, "Stored", f"an object was written, read and deleted as {'the project' if key else 'the operator'}"
     )
+
+
+def _undisturbed(call: Callable[..., Any], **arguments: Any) -> Any:
+    """Where it meets somebody else's write, S3 answers 409 and asks to try again; a gateway in front of a file system
+    does when a neighbour's last object takes the folder above both away.
+    """
+    for _ in range(_TURNS):
+        try:
+            return call(**arguments)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.CONFLICT:
+                raise
+            time.sleep(_STEP)
+    return call(**arguments)
 
 
 def confined(clients: Clients, buckets: Buckets, plan: BucketPlan, key: BucketKey | None) -> Probe:
