@@ -120,6 +120,22 @@ async def test_checkpoints_are_made_by_themselves_and_published(catalog: Catalog
     assert stored == (path.read_text(),)
 
 
+async def test_exports_side_by_side_publish_one_checkpoint_after_another(
+    catalog: CatalogDatabase, tmp_path: Path
+) -> None:
+    async with _door(catalog, tmp_path) as door:
+        await door.record(0, 10)
+        exports = await asyncio.gather(*(door.export(f"{nth}.zip") for nth in range(12)))
+        sizes = [open_checkpoint(_note(export), verifier(KEY, "example.org/vision")).size for export in exports]
+        published = open_checkpoint(door.published(), verifier(KEY, "example.org/vision")).size
+    assert published >= max(sizes)
+
+
+def _note(export: Path) -> bytes:
+    with zipfile.ZipFile(export) as archive:
+        return archive.read("checkpoint")
+
+
 def _exists(path: Path) -> Callable[[], object]:
     async def exists() -> bool:
         return await asyncio.to_thread(path.exists)

@@ -76,13 +76,15 @@ class Signer:
 
     async def checkpoint(self, log: str) -> bytes:
         """The signed note over all that is in PostgreSQL now. Raises LogInconsistent; KeyError for an unknown log."""
-        async with self._one_at_a_time, self._pool.acquire() as connection:
-            # Without the lock first: other doors need not wait while this one reads a long log.
-            await self._verified(connection, log, await self._known(connection, log))
-            async with connection.transaction():
-                await connection.execute(_LOCK, log)
-                note = await self._signed(connection, log)
-        await asyncio.to_thread(self._publish, log, note)
+        async with self._one_at_a_time:
+            async with self._pool.acquire() as connection:
+                # Without the lock first: other doors need not wait while this one reads a long log.
+                await self._verified(connection, log, await self._known(connection, log))
+                async with connection.transaction():
+                    await connection.execute(_LOCK, log)
+                    note = await self._signed(connection, log)
+            # Before the next is signed: an older note must not come after it.
+            await asyncio.to_thread(self._publish, log, note)
         return note
 
     async def _signed(self, connection: Any, log: str) -> bytes:
