@@ -20,6 +20,8 @@ Document = Mapping[str, Any]
 
 # Of a problem: it may name what somebody wrote, at any length.
 _MOST: Final = 2000
+# How many that are gone are remembered: more than writes are ever under way.
+_GONE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Shelf:
         self._lock = Lock()
         self._all: dict[tuple[str, str, str], Resource] = {}
         self._by_key: dict[Key, Resource] = {}
+        # At which version: the answer to our own write may come after the news of the end that it brought about.
+        self._gone: dict[tuple[str, str, str], int] = {}
 
     def put(self, document: Document) -> tuple[Resource, bool]:
         """Remember it; say whether what people declare in it is news. An older version than the known one is none."""
@@ -64,6 +68,8 @@ class Shelf:
             read = _read(document, known)
             if known and known.version >= read.version:
                 return known, False
+            if self._gone.get(identity, 0) >= read.version:
+                return read, False
             self._all[identity] = read
             if read.key:
                 self._by_key[read.key] = read
@@ -71,8 +77,12 @@ class Shelf:
 
     def remove(self, document: Document) -> Resource | None:
         """Forget one that is gone, unless a newer one has its name."""
+        identity, version = _identity(document), _version(document)
         with self._lock:
-            return self._remove(_identity(document), _version(document))
+            self._gone[identity] = max(version, self._gone.pop(identity, 0))
+            if len(self._gone) > _GONE:
+                del self._gone[next(iter(self._gone))]
+            return self._remove(identity, version)
 
     def keep_only(self, kind: str, there: frozenset[tuple[str, str]], version: int) -> list[Resource]:
         """Forget those of a kind that a list, by namespace and name, no longer has; return them. A list of `version`

@@ -30,6 +30,17 @@ def test_the_end_of_the_first_life_does_not_end_the_second() -> None:
     assert shelf.get(ROADS) is None
 
 
+def test_the_answer_to_a_write_that_comes_after_the_end_does_not_bring_it_back() -> None:
+    shelf = Shelf()
+    shelf.put(project(5))
+    assert shelf.remove(project(7)) is not None
+    assert shelf.put(project(6))[1] is False
+    assert shelf.put(project(7))[1] is False
+    assert shelf.get(ROADS) is None
+    assert shelf.put(project(8, uid="second"))[1] is True
+    assert shelf.get(ROADS) is not None
+
+
 def test_a_list_says_nothing_of_what_came_after_it() -> None:
     shelf = Shelf()
     shelf.put(project(9))
