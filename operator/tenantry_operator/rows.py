@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import Connection, and_, exists, or_, select
 
@@ -16,6 +18,9 @@ __all__ = ["Judge", "conditions_row", "grants", "is_published", "project_row", "
 
 # From the grants, as they were read back, to the conditions that are published with them.
 Judge = Callable[[frozenset[AccessRow]], tuple[Condition, ...]]
+
+# What an AccessRow is made of, in its order.
+_ACCESS: Final = tuple(tables.grant.c[field.name] for field in fields(AccessRow))
 
 
 def workspace_row(plan: WorkspacePlan) -> dict[str, object]:
@@ -46,9 +51,7 @@ def conditions_row(conditions: tuple[Condition, ...]) -> dict[str, object]:
 def grants(connection: Connection, workspace: str, project: str | None) -> dict[AccessRow, int]:
     """Return the rows of one project, or those of the workspace as a whole, and their ids."""
     table = tables.grant.c
-    query = select(table.id, table.role, table.effect, table.subject_kind, table.subject, table.expires_at).where(
-        table.workspace == workspace, table.project.is_not_distinct_from(project)
-    )
+    query = select(table.id, *_ACCESS).where(table.workspace == workspace, table.project.is_not_distinct_from(project))
     return {AccessRow(*row): number for number, *row in connection.execute(query)}
 
 
@@ -76,7 +79,7 @@ def is_published(
 def _both_grants(connection: Connection, plan: ProjectPlan) -> tuple[frozenset[AccessRow], frozenset[AccessRow]]:
     """Return those of its workspace as a whole, and its own."""
     table = tables.grant.c
-    query = select(table.project, table.role, table.effect, table.subject_kind, table.subject, table.expires_at).where(
+    query = select(table.project, *_ACCESS).where(
         table.workspace == plan.key.workspace, or_(table.project.is_(None), table.project == plan.key.project)
     )
     rows = [(project, AccessRow(*row)) for project, *row in connection.execute(query)]

@@ -96,7 +96,7 @@ def _tell(installed: Installed, rendered: Rendered) -> None:
         installed.create_project("given", artifacts={"bucket": "ours", "secretName": "theirs"})
         installed.until_applied("roads")
         installed.until_condition(installed.path("given"), "StorageReady", status="False")
-        _want(installed, "roads")
+        installed.want("roads")  # In vain, and the operator looks why.
         _fence(installed, "roads")
         # A workspace that is to be deleted would wait for the project whose Secret nobody makes.
         installed.merge(installed.path(), {"spec": {"quota": None, "access": [], "deletionPolicy": "Retain"}})
@@ -108,12 +108,6 @@ def _tell(installed: Installed, rendered: Rendered) -> None:
         limits = f"/api/v1/namespaces/{installed.namespace}/limitranges/tenantry"
         until(lambda: there("GET", limits).status == 404, deadline=60, what="what confined the workspace to be gone")
         until(lambda: operator.settled, deadline=30, what="the operator to have nothing left to do")
-
-
-def _want(installed: Installed, project: str) -> None:
-    """As the door does: somebody waits, in vain, and the operator looks why."""
-    row = "INSERT INTO catalog.demand (workspace, project, wanted_at) VALUES (%s, %s, now())"
-    installed.query(row, installed.workspace, project)
 
 
 def _fence(installed: Installed, project: str) -> None:
